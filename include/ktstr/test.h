@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test.h - declaring schedulers and tests.
+ *
+ *	KTSTR_SCHEDULER(my_sched, .binary = "scx_my_sched", .topology = "1n2l4c1t");
+ *
+ *	KTSTR_TEST(two_cgroups, .scheduler = &my_sched, .llcs = 1)
+ *	{
+ *		return ktstr_run_cgroups(ctx, verdict, err,
+ *			(struct ktstr_cgroup){ .name = "cg_0", .workers = 2 },
+ *			(struct ktstr_cgroup){ .name = "cg_1", .workers = 2 });
+ *	}
+ *
+ * A test exists by being linked: the macro puts a pointer to its declaration into a linker section.
+ * The body runs inside a guest, as a child of PID 1, as root. It returns 0 when *verdict says what
+ * was found, or a negative errno with *err filled when it could not be found out.
+ *
+ * Declarations are checked when the program starts; a bad one stops it with a message that names
+ * the test and the field.
+ */
+#ifndef KTSTR_TEST_H
+#define KTSTR_TEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <ktstr/error.h>
+#include <ktstr/verdict.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Limits that worker checks judge by. In a scheduler or test declaration, 0 means "as the layer
+ * below says": built-in values, then the scheduler's, then the test's; the last that is set wins.
+ * A negative limit switches its check off.
+ */
+struct ktstr_checks {
+	double max_gap_ms;                /* between a worker's checkpoints; built in: 2000 */
+	double max_spread_pct;            /* of off-CPU shares within a cgroup; built in: 15 */
+	double max_idle_waiting_pct;      /* machine time idle while workers waited; built in: 25 */
+	int starvation;                   /* > 0 on, < 0 off; built in: on */
+};
+
+struct ktstr_scheduler {
+	const char *name;
+	/*
+	 * A path, or a name that is looked up: KTSTR_SCHEDULER_BIN_<NAME>, KTSTR_SCHEDULER, beside the
+	 * test program and in the folder above it, PATH. NULL: the kernel's own scheduler (EEVDF).
+	 */
+	const char *binary;
+	const char *const *args;          /* KTSTR_ARGS("-v", "--slice-us", "2000") */
+	const char *topology;             /* "1n2l4c2t": nodes, LLCs in all, cores per LLC, threads */
+	unsigned numa_nodes, llcs, cores, threads;        /* each overrides its part of .topology */
+	struct ktstr_checks checks;
+};
+
+struct ktstr_ctx;
+
+typedef int ktstr_body(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict,
+		       struct ktstr_error *err);
+
+struct ktstr_test {
+	const char *name;                 /* no '/' and no '\'; unique in the program */
+	ktstr_body *body;
+	const char *file;
+	int line;
+	const struct ktstr_scheduler *scheduler;          /* NULL: EEVDF */
+	const char *const *extra_sched_args;
+	/* The machine: what is not set comes from the scheduler, then from 1n1l2c1t. */
+	const char *topology;
+	unsigned numa_nodes, llcs, cores, threads;
+	unsigned memory_mib;              /* at least; the guest gets max(64 a CPU, 256, this) */
+	unsigned duration_ms;             /* of the load that canned scenarios make */
+	unsigned workers_per_cgroup;      /* where a cgroup does not say */
+	/* Guest time from the start of the body until it counts as hung; 0: 30 s + 3 x duration. */
+	unsigned timeout_ms;
+	struct ktstr_checks checks;
+	const char *const *include_files; /* host files and folders, seen under /include-files */
+	/* The test is about a failure: passing fails it, and with a kind only that one will do. */
+	bool expect_err;
+	enum ktstr_kind expect_kind;
+	bool host_only;                   /* the body runs on the host, without a guest */
+};
+
+#define KTSTR_ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* A later value of a field replaces the default that the macro sets first; that is the point here. */
+#define KTSTR_OVERRIDES_BEGIN_                                                                     \
+	_Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Woverride-init\"")
+#define KTSTR_OVERRIDES_END_ _Pragma("GCC diagnostic pop")
+
+#define KTSTR_SCHEDULER(ident, ...)                                                                \
+	KTSTR_OVERRIDES_BEGIN_                                                                     \
+	static const struct ktstr_scheduler ident = {.name = #ident, __VA_ARGS__};                 \
+	KTSTR_OVERRIDES_END_                                                                       \
+	_Static_assert(1, "")
+
+#define KTSTR_TEST(ident, ...)                                                                     \
+	static ktstr_body ident;                                                                   \
+	KTSTR_OVERRIDES_BEGIN_                                                                     \
+	static const struct ktstr_test ktstr_test_##ident = {                                      \
+		.name = #ident,                                                                    \
+		.body = ident,                                                                     \
+		.file = __FILE__,                                                                  \
+		.line = __LINE__,                                                                  \
+		.memory_mib = 2048,                                                                \
+		.duration_ms = 2000,                                                               \
+		.workers_per_cgroup = 2,                                                           \
+		__VA_ARGS__};                                                                      \
+	KTSTR_OVERRIDES_END_                                                                       \
+	static const struct ktstr_test *const ktstr_entry_##ident                                  \
+		__attribute__((used, section("ktstr_tests"))) = &ktstr_test_##ident;               \
+	static int ident(struct ktstr_ctx *ctx __attribute__((unused)),                            \
+			 struct ktstr_verdict *verdict __attribute__((unused)),                    \
+			 struct ktstr_error *err __attribute__((unused)))
+
+/* --- inside a body ------------------------------------------------------------------------- */
+
+const char *ktstr_ctx_topology(const struct ktstr_ctx *ctx);       /* "1n2l4c2t" */
+unsigned ktstr_ctx_cpu_count(const struct ktstr_ctx *ctx);
+uint64_t ktstr_ctx_duration_ns(const struct ktstr_ctx *ctx);
+unsigned ktstr_ctx_workers_per_cgroup(const struct ktstr_ctx *ctx);
+pid_t ktstr_ctx_scheduler_pid(const struct ktstr_ctx *ctx);        /* 0 under EEVDF */
+const char *ktstr_ctx_mode(const struct ktstr_ctx *ctx);           /* "kvm", "tcg", "det", "host" */
+uint64_t ktstr_ctx_seed(const struct ktstr_ctx *ctx);
+
+/*
+ * What main() does. libktstr brings a main() of its own; a program that has one calls this. Returns
+ * the exit status of shared/DESIGN.md section 9.
+ */
+int ktstr_main(int argc, char **argv);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

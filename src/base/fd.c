@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/sv.h"
+
+void fd_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+int fd_write_all(int fd, const void *data, size_t len)
+{
+	const char *from = data;
+
+	while (len) {
+		ssize_t n = write(fd, from, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		from += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int fd_read_to_end(int fd, size_t max, struct buf *buf)
+{
+	size_t total = 0;
+
+	for (;;) {
+		char chunk[16384];
+		ssize_t n = read(fd, chunk, sizeof(chunk));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return 0;
+		if ((size_t)n > max - total)
+			return -EFBIG;
+		total += (size_t)n;
+		buf_bytes(buf, chunk, (size_t)n);
+	}
+}
+
+int file_read(int dir_fd, const char *path, size_t max, struct buf *buf, struct ktstr_error *err)
+{
+	AUTO(fd_close) int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return error_sys(err, "open %s", path);
+	r = fd_read_to_end(fd, max, buf);
+	if (r == -EFBIG)
+		return error_set(err, r, "%s: larger than %zu bytes", path, max);
+	if (r < 0) {
+		errno = -r;
+		return error_sys(err, "read %s", path);
+	}
+	return 0;
+}
+
+char *file_line(int dir_fd, const char *path)
+{
+	AUTO(buf_done) struct buf buf = {0};
+	struct sv line;
+
+	if (file_read(dir_fd, path, 1 << 20, &buf, NULL) < 0)
+		return NULL;
+	line = sv_trim(sv_bytes(buf_text(&buf), buf.len));
+	return xstrndup(line.data, line.len);
+}
+
+int file_poke(int dir_fd, const char *path, const char *text, struct ktstr_error *err)
+{
+	AUTO(fd_close) int fd = openat(dir_fd, path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, "open %s", path);
+	if (write(fd, text, strlen(text)) < 0)
+		return error_sys(err, "write \"%s\" to %s", text, path);
+	return 0;
+}
+
+static int write_and_sync(int fd, const void *data, size_t len, mode_t mode)
+{
+	int r = fd_write_all(fd, data, len);
+
+	if (r < 0)
+		return r;
+	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
+		return -errno;
+	return 0;
+}
+
+int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
+		      struct ktstr_error *err)
+{
+	AUTO(free) char *aside = xasprintf("%s.XXXXXX", path);
+	AUTO(fd_close) int fd = mkostemp(aside, O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return error_sys(err, "create %s", aside);
+	r = write_and_sync(fd, data, len, mode);
+	if (r == 0 && rename(aside, path) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)unlink(aside);    /* it holds nothing that anybody saw */
+		errno = -r;
+		return error_sys(err, "write %s", path);
+	}
+	return 0;
+}
+
+int dir_make(const char *path, mode_t mode, struct ktstr_error *err)
+{
+	AUTO(free) char *part = xstrdup(path);
+
+	for (char *slash = part + 1; *part && *slash; slash++) {
+		if (*slash != '/')
+			continue;
+		*slash = '\0';
+		if (mkdir(part, mode) < 0 && errno != EEXIST)
+			return error_sys(err, "mkdir %s", part);
+		*slash = '/';
+	}
+	if (mkdir(part, mode) < 0 && errno != EEXIST)
+		return error_sys(err, "mkdir %s", part);
+	return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+int tree_remove(const char *path, struct ktstr_error *err)
+{
+	if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 && errno != ENOENT)
+		return error_sys(err, "remove %s", path);
+	return 0;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * outcome.h - the result of one test run as data: what was found (outcome), what was run
+ * (identity), and who, when and where (run). In det, "identical" means equal outcome digests, so
+ * nothing of the host may get into an outcome. Driver half. All strings are owned; NULL is absent.
+ */
+#ifndef OUTCOME_OUTCOME_H
+#define OUTCOME_OUTCOME_H
+
+#include <jansson.h>
+
+#include "base/base.h"
+#include "verdict/verdict.h"
+
+#define OUTCOME_SCHEMA_VERSION 1
+#define OUTCOME_DIGEST_MAX 72          /* "sha256:" and 64 hex digits, NUL */
+
+struct outcome {
+	enum ktstr_state state;
+	struct details details;        /* the reasons, worst ones first as they were found */
+	json_t *stats;                 /* object from the guest: cgroups[], window, metrics{}; or NULL */
+	json_t *workers;               /* array of worker reports; or NULL */
+	json_t *scheduler;             /* object: evidence of who scheduled; or NULL */
+	uint64_t body_guest_ns;        /* guest time from the body's start to its result */
+};
+
+/* What was asked for: together with the test program it repeats the run. */
+struct identity {
+	char *test;
+	char *binary;                  /* path of the test program as it was given */
+	char *topology;                /* "1n1l2c1t"; NULL for a test that got no machine */
+	char *scheduler;               /* name of the declaration; "eevdf" for the kernel's own */
+	char *mode;                    /* "kvm", "tcg", "det", "host" */
+	uint64_t seed;
+	uint64_t memory_mib;
+	uint64_t duration_ms;
+	unsigned icount_shift;         /* det: 2^shift ns an instruction */
+	char *kernel_release;          /* as the guest said */
+	char *kernel_package;          /* name and version of the distribution's, when fetched */
+};
+
+/* Host times of the stages of a run, in order; a stage that was not reached has 0. */
+struct stage_times {
+	uint64_t qemu_ns;              /* exec to the VM's start */
+	uint64_t boot_ns;              /* to PID 1's hello */
+	uint64_t setup_ns;             /* files, topology check */
+	uint64_t scheduler_ns;
+	uint64_t test_ns;
+	uint64_t teardown_ns;
+};
+
+struct run_record {
+	char *id;                      /* of the whole `ktstr test` call; part of paths */
+	char *dir;                     /* artefacts of this test: console.log, scheduler.log, ... */
+	uint64_t started_unix_ns;
+	uint64_t host_ns;              /* the whole run of this test */
+	struct stage_times stages;
+	char *qemu_version;
+	char *host_kernel;
+	char *ktstr_version;
+};
+
+struct result {
+	struct identity identity;
+	struct outcome outcome;
+	struct run_record run;
+	/* For a failure report; bounded tails, already free of control characters. */
+	char *test_output;             /* what the body printed */
+	char *scheduler_log;
+	char *console_tail;
+	char *repeat_command;          /* one line for a shell */
+};
+
+void result_done(struct result *result);
+DEFINE_AUTO_DONE(struct result, result_done)
+DEFINE_VEC(results, struct result, result_done)
+
+/* The document that `--format json` lists and result.json holds. The caller's reference. */
+json_t *result_to_json(const struct result *result);
+
+/* Over the outcome alone, in a canonical form: sorted keys, no white space. */
+void outcome_digest(const struct outcome *outcome, char digest[OUTCOME_DIGEST_MAX]);
+
+/*
+ * Take over what the guest's test body said (the payload of WIRE_RESULT). The bytes are hostile:
+ * -EBADMSG with words when they are no verdict. Adds to the outcome's details and sets its state.
+ */
+int outcome_read_verdict(struct outcome *outcome, struct sv json, struct ktstr_error *err);
+
+void outcome_fail(struct outcome *outcome, enum ktstr_kind kind, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void outcome_error(struct outcome *outcome, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void outcome_skip(struct outcome *outcome, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

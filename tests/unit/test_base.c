@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "test.h"
+
+TEST(an_error_text_that_is_full_keeps_its_cause)
+{
+	struct ktstr_error err = {0};
+	char context[2 * KTSTR_ERROR_MSG_MAX];
+
+	memset(context, 'x', sizeof(context) - 1);
+	context[sizeof(context) - 1] = '\0';
+	error_set(&err, -ENOENT, "the cause");
+	CHECK_EQ(error_wrap(&err, -ENOENT, "%s", context), -ENOENT);
+	CHECK_STR(err.msg + strlen(err.msg) - strlen(": the cause"), ": the cause");
+	CHECK_EQ(strlen(err.msg), KTSTR_ERROR_MSG_MAX - 1);
+}
+
+TEST(a_failed_system_call_says_what_and_why)
+{
+	struct ktstr_error err = {0};
+	AUTO(buf_done) struct buf buf = {0};
+
+	CHECK_EQ(file_read(-1, "/nonexistent/file", 10, &buf, &err), -ENOENT);
+	CHECK_STR(err.msg, "open /nonexistent/file: No such file or directory");
+}
+
+TEST(a_buf_drops_what_passes_its_bound_and_says_so)
+{
+	AUTO(buf_done) struct buf buf = {.max = 5};
+
+	buf_str(&buf, "1234567");
+	CHECK_STR(buf_text(&buf), "12345");
+	CHECK(buf.truncated);
+}
+
+TEST(numbers_are_whole_or_refused)
+{
+	uint32_t small = 7;
+	uint64_t large;
+
+	CHECK_EQ(sv_u32(sv_of("42"), 100, &small), 0);
+	CHECK_EQ(small, 42);
+	CHECK_EQ(sv_u32(sv_of("101"), 100, &small), -ERANGE);
+	CHECK_EQ(sv_u32(sv_of(""), 100, &small), -EINVAL);
+	CHECK_EQ(sv_u32(sv_of("-1"), 100, &small), -EINVAL);
+	CHECK_EQ(sv_u32(sv_of("1 "), 100, &small), -EINVAL);
+	CHECK_EQ(small, 42);
+	CHECK_EQ(sv_u64(sv_of("18446744073709551615"), UINT64_MAX, &large), 0);
+	CHECK(large == UINT64_MAX);
+	CHECK_EQ(sv_u64(sv_of("18446744073709551616"), UINT64_MAX, &large), -ERANGE);
+	CHECK_EQ(sv_hex64(sv_of("0xfF"), &large), 0);
+	CHECK_EQ(large, 255);
+	CHECK_EQ(sv_hex64(sv_of("11112222333344445"), &large), -ERANGE);
+}
+
+TEST(splitting_gives_every_part_once)
+{
+	struct sv rest = sv_of("a,,b"), line;
+
+	CHECK(sv_eq(sv_split(&rest, ','), "a"));
+	CHECK(sv_eq(sv_split(&rest, ','), ""));
+	CHECK(sv_eq(sv_split(&rest, ','), "b"));
+	CHECK(!rest.data);
+	rest = sv_of("one\ntwo");
+	CHECK(sv_line(&rest, &line) && sv_eq(line, "one"));
+	CHECK(sv_line(&rest, &line) && sv_eq(line, "two"));
+	CHECK(!sv_line(&rest, &line));
+}
+
+TEST(a_cpu_list_survives_a_round_trip)
+{
+	AUTO(buf_done) struct buf text = {0};
+	struct cpuset set;
+
+	CHECK_EQ(cpuset_parse(sv_of(" 0-3,8,10-11\n"), &set, NULL), 0);
+	CHECK_EQ(cpuset_count(&set), 7);
+	cpuset_format(&set, &text);
+	CHECK_STR(buf_text(&text), "0-3,8,10-11");
+	CHECK_EQ(cpuset_next(&set, 4), 8);
+	CHECK_EQ(cpuset_next(&set, 12), -1);
+	CHECK_EQ(cpuset_parse(sv_of("1023"), &set, NULL), 0);
+	CHECK_EQ(cpuset_next(&set, 0), 1023);
+}
+
+TEST(a_cpu_list_that_is_none_is_refused)
+{
+	struct cpuset set;
+
+	for (const char *const *bad = (const char *const[]){"1,", ",1", "3-1", "1-", "a", "1024", "1 2",
+							     NULL};
+	     *bad; bad++)
+		CHECK_EQ(cpuset_parse(sv_of(*bad), &set, NULL), -EINVAL);
+	CHECK_EQ(cpuset_parse(sv_of(""), &set, NULL), 0);
+	CHECK_EQ(cpuset_count(&set), 0);
+}
+
+TEST(the_crc_is_the_one_of_zlib)
+{
+	CHECK_EQ(crc32_of(0, "123456789", 9), 0xcbf43926);
+	CHECK_EQ(crc32_of(crc32_of(0, "1234", 4), "56789", 5), 0xcbf43926);
+}
+
+TEST(json_output_is_escaped_utf8_and_never_nan)
+{
+	AUTO(buf_done) struct buf text = {0};
+	struct json_out json = {.buf = &text};
+
+	json_object(&json, NULL);
+	json_string(&json, "a", "q\"\\\n\x01\xff\xc3\xa9\xed\xa0\x80");
+	json_real(&json, "nan", (double)NAN);
+	json_array(&json, "list");
+	json_u64(&json, NULL, 1);
+	json_i64(&json, NULL, -2);
+	json_null(&json, NULL);
+	json_end(&json);
+	json_bool(&json, "yes", true);
+	json_end(&json);
+	CHECK_STR(buf_text(&text), "{\"a\":\"q\\\"\\\\\\n\\u0001\xef\xbf\xbd\xc3\xa9"
+				   "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\",\"nan\":0,"
+				   "\"list\":[1,-2,null],\"yes\":true}");
+}
+
+TEST(a_program_that_is_not_there_is_named)
+{
+	struct ktstr_error err = {0};
+	struct child child = CHILD_NONE;
+	const char *argv[] = {"/nonexistent/program", NULL};
+	struct spawn_config config = {.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
+
+	CHECK_EQ(child_spawn(&config, &child, &err), -ENOENT);
+	CHECK_STR(err.msg, "start /nonexistent/program: No such file or directory");
+	CHECK_EQ(child.pid, 0);
+}
+
+TEST(a_program_that_fails_is_quoted)
+{
+	struct ktstr_error err = {0};
+	AUTO(buf_done) struct buf out = {0};
+	const char *argv[] = {"sh", "-c", "echo yes; echo because >&2; exit 3", NULL};
+
+	CHECK_EQ(run_and_read(argv, 100, DEADLINE_NEVER, &out, &err), -EIO);
+	CHECK_STR(err.msg, "sh: exit status 3: because");
+	CHECK_STR(buf_text(&out), "yes\n");
+}
+
+TEST(a_program_that_does_not_end_is_ended_at_the_deadline)
+{
+	struct ktstr_error err = {0};
+	AUTO(buf_done) struct buf out = {0};
+	const char *argv[] = {"sh", "-c", "sleep 100 & wait", NULL};
+
+	CHECK_EQ(run_and_read(argv, 100, deadline_in(50 * NS_PER_MS), &out, &err), -ETIMEDOUT);
+	CHECK_STR(err.msg, "sh: did not end in time");
+}
+
+TEST(kept_descriptors_arrive_at_three_and_up)
+{
+	AUTO(child_done) struct child child = CHILD_NONE;
+	AUTO(buf_done) struct buf out = {0};
+	int a[2], b[2], status;
+	const char *argv[] = {"sh", "-c", "echo a >&3; echo b >&4", NULL};
+	struct spawn_config config = {.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
+
+	CHECK_EQ(pipe(a), 0);
+	CHECK_EQ(pipe(b), 0);
+	config.keep_fd[0] = a[1];
+	config.keep_fd[1] = b[1];
+	config.keep_fd_count = 2;
+	CHECK_EQ(child_spawn(&config, &child, NULL), 0);
+	close(a[1]);
+	close(b[1]);
+	CHECK_EQ(fd_read_to_end(b[0], 100, &out), 0);
+	CHECK_STR(buf_text(&out), "b\n");
+	CHECK_EQ(fd_read_to_end(a[0], 100, &out), 0);
+	CHECK_STR(buf_text(&out), "b\na\n");
+	CHECK_EQ(child_wait(&child, DEADLINE_NEVER, &status), 0);
+	CHECK_EQ(status, 0);
+	close(a[0]);
+	close(b[0]);
+}
+
+TEST(a_file_is_replaced_whole_or_not_at_all)
+{
+	char dir[] = "/tmp/ktstr-unit.XXXXXX";
+	AUTO(free) char *path = NULL;
+	AUTO(free) char *text = NULL;
+	struct ktstr_error err = {0};
+
+	CHECK(mkdtemp(dir));
+	path = xasprintf("%s/a/b/file", dir);
+	CHECK_EQ(file_write_atomic(path, "x", 1, 0644, &err), -ENOENT);
+	path[strlen(path) - strlen("/file")] = '\0';
+	CHECK_EQ(dir_make(path, 0755, &err), 0);
+	CHECK_EQ(dir_make(path, 0755, &err), 0);
+	path[strlen(path)] = '/';
+	CHECK_EQ(file_write_atomic(path, "text\n", 5, 0644, &err), 0);
+	text = file_line(-1, path);
+	CHECK_STR(text, "text");
+	CHECK_EQ(tree_remove(dir, &err), 0);
+	CHECK_EQ(access(dir, F_OK), -1);
+	CHECK_EQ(tree_remove(dir, &err), 0);
+}
+
+RUN_TESTS();
