@@ -1,19 +1,41 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The front door. Everything is built by Meson in build/; the rest are names for what people do.
+# The front door. Meson builds everything in build/; these are names for what people do.
 
 BUILD := build
-MESON := meson
-NINJA := ninja -C $(BUILD)
+KTSTR := $(BUILD)/src/cli/ktstr
+SUBMAKE := @$(MAKE) --no-print-directory
 
 .PHONY: all setup check demo soak install clean
-all: $(BUILD)/build.ninja
-	@$(NINJA)
 
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+# Names what is missing instead of installing it: that is for `make setup`.
 $(BUILD)/build.ninja:
 	@scripts/setup --check
-	@$(MESON) setup $(BUILD)
+	@meson setup $(BUILD)
 
-# Debian packages and a kernel; says what it does, does nothing when nothing is missing.
+# The packages, the programs, and a kernel to test with. Does nothing when nothing is missing.
 setup:
 	@scripts/setup
+	$(SUBMAKE) all
+	@$(KTSTR) kernel fetch --if-missing
 
+# Both compilers, the unit tests under the sanitizers, the installed package and real guests.
+check: setup
+	@scripts/check unit install vm
+
+# The large matrices, which take too long for `check`.
+soak: setup
+	@scripts/check soak
+
+demo: setup
+	@$(KTSTR) test $(BUILD)/tests/vm/demo
+
+# `make install PREFIX=/opt/ktstr` installs elsewhere than /usr/local; DESTDIR stages.
+install: all
+	@$(if $(PREFIX),meson configure $(BUILD) -Dprefix=$(PREFIX))
+	@meson install -C $(BUILD)
+
+clean:
+	rm -rf build build-asan build-clang

@@ -27,7 +27,7 @@ struct ktstr_work {
 	enum ktstr_work_type type;
 	uint64_t burst_ns;             /* Bursty; 0: 50 ms */
 	uint64_t sleep_ns;             /* Bursty; 0: 100 ms */
-	uint64_t iterations;           /* SpinWait, PipeIo: spins per work unit; 0: 1024 */
+	uint64_t iterations;           /* SpinWait, PipeIo: turns of a spin loop in one go; 0: 1024 */
 };
 
 struct ktstr_cgroup {

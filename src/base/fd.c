@@ -106,20 +106,63 @@ static int write_and_sync(int fd, const void *data, size_t len, mode_t mode)
 	return 0;
 }
 
+/*
+ * A file without a name cannot be left behind by a kill; a file system without O_TMPFILE gets a
+ * temporary name. *ret_named says which.
+ */
+static int open_aside(const char *path, char *aside, bool *ret_named)
+{
+	AUTO(free) char *dir = xstrdup(path);
+	char *slash = strrchr(dir, '/');
+	int fd;
+
+	if (slash)
+		slash[slash == dir] = '\0';
+	fd = open(slash ? dir : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	*ret_named = fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL);
+	return *ret_named ? mkostemp(aside, O_CLOEXEC) : fd;
+}
+
+/* Link the nameless file beside its destination; the next step renames it. */
+static int give_name(int fd, char *aside, bool *named)
+{
+	static _Atomic unsigned counter;
+	size_t suffix = strlen(aside) - 6;
+	char self[64];
+
+	if (*named)
+		return 0;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	for (int tries = 0; tries < 100; tries++) {
+		snprintf(aside + suffix, 7, "%06x", ((unsigned)getpid() * 31 + counter++) & 0xffffff);
+		if (linkat(AT_FDCWD, self, AT_FDCWD, aside, AT_SYMLINK_FOLLOW) == 0) {
+			*named = true;
+			return 0;
+		}
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EEXIST;
+}
+
 int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
 		      struct ktstr_error *err)
 {
 	AUTO(free) char *aside = xasprintf("%s.XXXXXX", path);
-	AUTO(fd_close) int fd = mkostemp(aside, O_CLOEXEC);
+	bool named;
+	AUTO(fd_close) int fd = open_aside(path, aside, &named);
 	int r;
 
 	if (fd < 0)
-		return error_sys(err, "create %s", aside);
+		return error_sys(err, "create %s", path);
 	r = write_and_sync(fd, data, len, mode);
+	if (r == 0)
+		r = give_name(fd, aside, &named);
 	if (r == 0 && rename(aside, path) < 0)
 		r = -errno;
 	if (r < 0) {
-		(void)unlink(aside);    /* it holds nothing that anybody saw */
+		if (named)
+			(void)unlink(aside);        /* it holds nothing that anybody saw */
 		errno = -r;
 		return error_sys(err, "write %s", path);
 	}

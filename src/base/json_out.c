@@ -81,62 +81,68 @@ static void begin(struct json_out *json, const char *key, char open, char close)
 	json->filled[json->depth] = false;
 }
 
-void json_object(struct json_out *json, const char *key)
+void jout_object(struct json_out *json, const char *key)
 {
 	begin(json, key, '{', '}');
 }
 
-void json_array(struct json_out *json, const char *key)
+void jout_array(struct json_out *json, const char *key)
 {
 	begin(json, key, '[', ']');
 }
 
-void json_end(struct json_out *json)
+void jout_end(struct json_out *json)
 {
 	assert(json->depth > 0);
 	buf_char(json->buf, json->close[--json->depth]);
 }
 
-void json_string_bytes(struct json_out *json, const char *key, const char *value, size_t len)
+void jout_string_bytes(struct json_out *json, const char *key, const char *value, size_t len)
 {
 	before_value(json, key);
 	quoted(json->buf, value, len);
 }
 
-void json_string(struct json_out *json, const char *key, const char *value)
+void jout_string(struct json_out *json, const char *key, const char *value)
 {
 	if (value)
-		json_string_bytes(json, key, value, strlen(value));
+		jout_string_bytes(json, key, value, strlen(value));
 	else
-		json_null(json, key);
+		jout_null(json, key);
 }
 
-void json_u64(struct json_out *json, const char *key, uint64_t value)
+void jout_u64(struct json_out *json, const char *key, uint64_t value)
 {
 	before_value(json, key);
 	buf_printf(json->buf, "%" PRIu64, value);
 }
 
-void json_i64(struct json_out *json, const char *key, int64_t value)
+void jout_i64(struct json_out *json, const char *key, int64_t value)
 {
 	before_value(json, key);
 	buf_printf(json->buf, "%" PRId64, value);
 }
 
-void json_real(struct json_out *json, const char *key, double value)
+void jout_real(struct json_out *json, const char *key, double value)
 {
 	before_value(json, key);
 	buf_printf(json->buf, "%.17g", isfinite(value) ? value : 0.0);
 }
 
-void json_bool(struct json_out *json, const char *key, bool value)
+void jout_bool(struct json_out *json, const char *key, bool value)
 {
 	before_value(json, key);
 	buf_str(json->buf, value ? "true" : "false");
 }
 
-void json_null(struct json_out *json, const char *key)
+void jout_null(struct json_out *json, const char *key)
 {
 	before_value(json, key);
 	buf_str(json->buf, "null");
+}
+
+void jout_raw(struct json_out *json, const char *key, const struct buf *value)
+{
+	before_value(json, key);
+	buf_str(json->buf, value ? buf_text(value) : "null");
 }

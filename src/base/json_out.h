@@ -5,10 +5,10 @@
  * a number that is not finite becomes 0, so that a NaN never reaches a result.
  *
  *	struct json_out json = {.buf = &buf};
- *	json_object(&json, NULL);
- *	json_string(&json, "name", "cg_0");
- *	json_array(&json, "cpus");  json_u64(&json, NULL, 3);  json_end(&json);
- *	json_end(&json);                     -> {"name":"cg_0","cpus":[3]}
+ *	jout_object(&json, NULL);
+ *	jout_string(&json, "name", "cg_0");
+ *	jout_array(&json, "cpus");  jout_u64(&json, NULL, 3);  jout_end(&json);
+ *	jout_end(&json);                     -> {"name":"cg_0","cpus":[3]}
  */
 #ifndef BASE_JSON_OUT_H
 #define BASE_JSON_OUT_H
@@ -28,15 +28,16 @@ struct json_out {
 };
 
 /* key is NULL inside arrays and at the top */
-void json_object(struct json_out *json, const char *key);
-void json_array(struct json_out *json, const char *key);
-void json_end(struct json_out *json);
-void json_string(struct json_out *json, const char *key, const char *value);   /* NULL: null */
-void json_string_bytes(struct json_out *json, const char *key, const char *value, size_t len);
-void json_u64(struct json_out *json, const char *key, uint64_t value);
-void json_i64(struct json_out *json, const char *key, int64_t value);
-void json_real(struct json_out *json, const char *key, double value);
-void json_bool(struct json_out *json, const char *key, bool value);
-void json_null(struct json_out *json, const char *key);
+void jout_object(struct json_out *json, const char *key);
+void jout_array(struct json_out *json, const char *key);
+void jout_end(struct json_out *json);
+void jout_string(struct json_out *json, const char *key, const char *value);   /* NULL: null */
+void jout_string_bytes(struct json_out *json, const char *key, const char *value, size_t len);
+void jout_u64(struct json_out *json, const char *key, uint64_t value);
+void jout_i64(struct json_out *json, const char *key, int64_t value);
+void jout_real(struct json_out *json, const char *key, double value);
+void jout_bool(struct json_out *json, const char *key, bool value);
+void jout_null(struct json_out *json, const char *key);
+void jout_raw(struct json_out *json, const char *key, const struct buf *value);   /* JSON as it is; NULL: null */
 
 #endif

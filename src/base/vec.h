@@ -18,7 +18,7 @@
 #define vec_keep(element) ((void)(element))
 
 #define vec_each(element, vec)                                                                     \
-	for (__typeof__((vec)->at) element = (vec)->at;                                            \
+	for (__typeof__(*(vec)->at) *element = (vec)->at;                                          \
 	     element && element < (vec)->at + (vec)->len; element++)
 
 #define DEFINE_VEC(name, type, element_done)                                                       \

@@ -17,6 +17,7 @@
 
 struct outcome {
 	enum ktstr_state state;
+	bool judged;                   /* something was found, so a skip no longer counts */
 	struct details details;        /* the reasons, worst ones first as they were found */
 	json_t *stats;                 /* object from the guest: cgroups[], window, metrics{}; or NULL */
 	json_t *workers;               /* array of worker reports; or NULL */
@@ -75,23 +76,36 @@ void result_done(struct result *result);
 DEFINE_AUTO_DONE(struct result, result_done)
 DEFINE_VEC(results, struct result, result_done)
 
-/* The document that `--format json` lists and result.json holds. The caller's reference. */
+/* The document that `--format json` lists and result.json holds; docs/result.md. The caller's. */
 json_t *result_to_json(const struct result *result);
+
+/* Write that document to result.json in run.dir, whole or not at all. */
+int result_save(const struct result *result, struct ktstr_error *err);
 
 /* Over the outcome alone, in a canonical form: sorted keys, no white space. */
 void outcome_digest(const struct outcome *outcome, char digest[OUTCOME_DIGEST_MAX]);
 
 /*
  * Take over what the guest's test body said (the payload of WIRE_RESULT). The bytes are hostile:
- * -EBADMSG with words when they are no verdict. Adds to the outcome's details and sets its state.
+ * -EBADMSG with words when they are no verdict, and then the outcome is as it was. Adds details,
+ * replaces stats and workers, and merges the state: the worse one, but a skip stands only while
+ * nothing was found. Texts are cleaned; keys that docs/result.md does not name are left out.
  */
 int outcome_read_verdict(struct outcome *outcome, struct sv json, struct ktstr_error *err);
 
+/* What the driver itself found. The texts may quote a guest: they are cleaned. */
 void outcome_fail(struct outcome *outcome, enum ktstr_kind kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void outcome_error(struct outcome *outcome, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void outcome_skip(struct outcome *outcome, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Foreign text as UTF-8 that is safe on a terminal and in every report: control characters other
+ * than newline and tab become '?', bytes that are not UTF-8 become U+FFFD, and what passes max bytes
+ * is cut and ends in "...". The caller's, for free().
+ */
+char *text_clean(struct sv text, size_t max);
 
 #endif

@@ -15,12 +15,15 @@ enum report_format { REPORT_PRETTY, REPORT_TAP, REPORT_JUNIT, REPORT_JSON };
 
 bool report_format_parse(struct sv word, enum report_format *ret_format);
 
+struct progress;
+
 struct report_config {
 	enum report_format format;
 	FILE *out;                  /* borrowed until report_end() */
 	bool color;
 	size_t test_count;          /* how many results will come */
 	const char *suite;          /* name of the whole, e.g. the test programs; borrowed */
+	struct progress *progress;  /* is taken away while something is written; borrowed, or NULL */
 };
 
 struct report_totals {
@@ -29,20 +32,26 @@ struct report_totals {
 	bool interrupted;
 };
 
+/* Everything is written at once and flushed: TAP and pretty lines appear as the results come. */
 struct report;
 struct report *report_begin(const struct report_config *config);
 void report_result(struct report *report, const struct result *result);
 /* Writes the end and flushes; -errno when the output could not be written whole. Frees report. */
 int report_end(struct report *report, const struct report_totals *totals, struct ktstr_error *err);
 
-/* The exit status of a whole run; see the table of states. No test at all is 4, interruption 130. */
+/*
+ * The exit status of a whole run: the one of the worst state by rank, so error (3) wins over fail
+ * (1), and fail over inconclusive (2); see the table of states. No test at all is 4, interruption
+ * 130, whatever was found before it.
+ */
 int report_exit_status(const struct report_totals *totals);
 
 /*
  * "[3/12] 2 running: steady (test 1.2s), oversubscribed (boot 4.0s)" on a terminal, redrawn in place
- * and gone at the end; nothing where fd is no terminal.
+ * and gone at the end. Never wider than the terminal, and the cursor is never hidden, so a killed
+ * driver leaves nothing to repair. One at a time: it registers with log_set_curtain(). Where fd is
+ * no terminal progress_begin() returns NULL, which the others take and do nothing.
  */
-struct progress;
 struct progress *progress_begin(int fd, size_t test_count);
 void progress_stage(struct progress *progress, size_t test_index, const char *test,
 		    const char *stage);

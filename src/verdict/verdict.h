@@ -7,6 +7,8 @@
 #ifndef VERDICT_VERDICT_H
 #define VERDICT_VERDICT_H
 
+#include <assert.h>
+
 #include <ktstr/test.h>
 #include <ktstr/verdict.h>
 
@@ -16,7 +18,7 @@
 struct state_row {
 	const char *word;          /* "pass"; also in JSON */
 	int rank;                  /* the higher one wins a merge */
-	const char *tap;           /* directive behind "ok"/"not ok", or NULL */
+	const char *tap;           /* directive behind "ok"/"not ok" without its '#', or NULL */
 	bool tap_ok;
 	const char *junit;         /* element inside <testcase>, or NULL */
 	int exit_status;
@@ -26,8 +28,8 @@ const struct state_row *state_row(enum ktstr_state state);
 enum ktstr_state state_worse(enum ktstr_state a, enum ktstr_state b);
 bool state_parse(struct sv word, enum ktstr_state *ret_state);
 
-const char *kind_name(enum ktstr_kind kind);                         /* "starved" */
-bool kind_parse(struct sv word, enum ktstr_kind *ret_kind);
+const char *kind_name(enum ktstr_kind kind);                         /* "starved"; "none" */
+bool kind_parse(struct sv word, enum ktstr_kind *ret_kind);          /* "none" is refused */
 
 struct detail {
 	enum ktstr_kind kind;
@@ -99,39 +101,87 @@ struct cgroup_stats {
 };
 DEFINE_VEC(cgroup_stats_list, struct cgroup_stats, vec_keep)
 
+/* What a verdict keeps at most; the driver's limits (outcome/limits.h) are no smaller. */
+#define VERDICT_DETAILS_MAX 1000
+#define VERDICT_METRICS_MAX 1000
+#define VERDICT_CGROUPS_MAX 1000
+#define VERDICT_WORKERS_MAX 10000
+#define VERDICT_DETAIL_TEXT_MAX 4096      /* bytes; a longer text ends with "..." */
+#define VERDICT_METRIC_NAME_MAX 128       /* bytes */
+
 struct ktstr_verdict {
 	enum ktstr_state state;
 	bool judged;                    /* something was found, so a skip no longer counts */
+	uint32_t failed_kinds;          /* bit (1 << kind) for each kind of failure found */
 	struct details details;
 	struct metrics metrics;
 	struct cgroup_stats_list cgroups;
 	struct worker_reports workers;
-	struct machine_window window;
+	struct machine_window window;   /* the sum of those judged; wall_ns 0: there was none */
+	size_t window_workers;          /* so many of the workers belong to windows before */
+	struct {
+		size_t details, metrics, cgroups, workers;
+	} left_out;                     /* what came after the limits above */
 };
+static_assert(KTSTR_KIND_COUNT <= 32, "a kind needs a bit in failed_kinds");
 
 void verdict_done(struct ktstr_verdict *verdict);
 DEFINE_AUTO_DONE(struct ktstr_verdict, verdict_done)
+
+/* Something was found: a skip no longer counts, and the state gets no better than this one. */
+void verdict_found(struct ktstr_verdict *verdict, enum ktstr_state state);
 
 /* Built in values, overridden by each layer that sets a field: default, scheduler, test. */
 struct ktstr_checks checks_default(void);
 struct ktstr_checks checks_merge(struct ktstr_checks below, const struct ktstr_checks *above);
 
-/* Pure arithmetic over one cgroup's reports (contracts 2.8); never NaN or infinite. */
+/* --- pure arithmetic; nothing here is ever NaN or infinite ---------------------------------- */
+
+/* sorted[ceil(n * p) - 1], for 0 < p <= 1; 0 when there is nothing. */
+uint64_t percentile_nearest_rank(const uint64_t *sorted, size_t n, double p);
+
+uint64_t saturating_add(uint64_t a, uint64_t b);
+
+/*
+ * A copy that is safe to read: reports lie in memory that a worker wrote, and a bool in it may be
+ * no bool. The cgroup's name becomes the one that the parent knows, an impossible max_gap_cpu -1.
+ */
+struct worker_report worker_report_plausible(const char *cgroup, const struct worker_report *raw);
+
+/* Share of its wall time that a worker was not on a CPU, 0..100. False: it has none to compare. */
+bool worker_off_cpu_pct(const struct worker_report *report, double *ret_pct);
+
+/*
+ * Over one cgroup's reports. Off-CPU shares are those of workers that completed; gaps, waits,
+ * migrations and iterations those of all. Wake-ups come as percentiles of each worker, so the
+ * cgroup's p99 is the worst worker's p99, and its median the median (sorted[n / 2]) of the medians.
+ */
 struct cgroup_stats cgroup_stats_of(const char *name, const struct worker_report *reports,
 				    size_t count);
 
+/* --- judging: adds details, and what it judged by, to the verdict ---------------------------- */
+
 /*
- * Judge one cgroup's workers: starved, unfair, stuck, died without a report. Adds details, stats
- * and the reports to the verdict. Message shapes as in shared/spec/2-capabilities.md 2.8.
+ * Judge one cgroup's workers: starved, unfair, stuck, died without a report. Message shapes as in
+ * shared/spec/2-capabilities.md 2.8, behind "<cgroup>: ". Shares are compared, so all workers of a
+ * cgroup must do the same kind of work. No workers at all, and a check that wants some:
+ * inconclusive. The checks are merged over the built-in ones first.
  */
 void verdict_judge_cgroup(struct ktstr_verdict *verdict, const struct ktstr_checks *checks,
 			  const char *name, const struct worker_report *reports, size_t count);
 
-/* Judge all workers of a scenario together: CPUs idle while workers waited. */
+/*
+ * Judge together all workers that were judged since the last window: CPUs idle while workers
+ * waited. The waste is min(sum of run delays, idle time) as a share of all CPU time. Call it for
+ * every window, after its cgroups; without workers, CPUs or time it finds nothing.
+ */
 void verdict_judge_machine(struct ktstr_verdict *verdict, const struct ktstr_checks *checks,
 			   const struct machine_window *window);
 
-/* The JSON object of a WIRE_RESULT frame; docs/result.md has its keys. */
+/*
+ * The JSON object of a WIRE_RESULT frame, appended to buf; docs/result.md has its keys. Counters
+ * above INT64_MAX are written as that: JSON readers take no larger integer.
+ */
 void verdict_to_json(const struct ktstr_verdict *verdict, struct buf *buf);
 
 #endif

@@ -112,16 +112,16 @@ TEST(json_output_is_escaped_utf8_and_never_nan)
 	AUTO(buf_done) struct buf text = {0};
 	struct json_out json = {.buf = &text};
 
-	json_object(&json, NULL);
-	json_string(&json, "a", "q\"\\\n\x01\xff\xc3\xa9\xed\xa0\x80");
-	json_real(&json, "nan", (double)NAN);
-	json_array(&json, "list");
-	json_u64(&json, NULL, 1);
-	json_i64(&json, NULL, -2);
-	json_null(&json, NULL);
-	json_end(&json);
-	json_bool(&json, "yes", true);
-	json_end(&json);
+	jout_object(&json, NULL);
+	jout_string(&json, "a", "q\"\\\n\x01\xff\xc3\xa9\xed\xa0\x80");
+	jout_real(&json, "nan", (double)NAN);
+	jout_array(&json, "list");
+	jout_u64(&json, NULL, 1);
+	jout_i64(&json, NULL, -2);
+	jout_null(&json, NULL);
+	jout_end(&json);
+	jout_bool(&json, "yes", true);
+	jout_end(&json);
 	CHECK_STR(buf_text(&text), "{\"a\":\"q\\\"\\\\\\n\\u0001\xef\xbf\xbd\xc3\xa9"
 				   "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\",\"nan\":0,"
 				   "\"list\":[1,-2,null],\"yes\":true}");

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * scx_ktstr.bpf.c - a sched_ext scheduler that is fair, or wrong in exactly the way asked for.
+ *
+ * Fair: a task that wakes goes straight to an idle CPU if there is one; all others wait in one
+ * queue, ordered by vtime, the CPU time that a task has had, stretched by 100 / weight. The *front*
+ * is the highest vtime that any task has started to run with. A task joins the queue at most one
+ * slice behind the front, so that sleeping, or being tied to a busier CPU, saves up no claim that
+ * would starve others; and at most DEBT_SLICES before it, so that having had a CPU for itself leaves
+ * no debt. Neither bound is met by tasks that compete all the time.
+ *
+ * Where the kernel lets nobody create a queue (see ktstr_scx.h), its own global queue serves: first
+ * come, first served, with slices that are larger for heavier tasks.
+ */
+#include "ktstr_scx.h"
+#include "scx_ktstr.h"
+
+#define QUEUE 1
+#define DEBT_SLICES 4
+
+char _license[] SEC("license") = "Dual BSD/GPL";
+
+const volatile struct scx_ktstr_config config SEC(".rodata.config");
+struct scx_ktstr_state state SEC(".data.state");
+
+/* Tells the loader that state.exit_kind has been set. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} doorbell SEC(".maps");
+
+struct task_time {
+	u64 vtime_ns;
+	u64 counted_ns;        /* so much of sum_exec_runtime is in vtime_ns */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_time);
+} task_times SEC(".maps");
+
+/* CPUs write it without a lock: an update that is lost costs a fraction of a slice. */
+static volatile u64 front_ns;
+static u64 attached_at_ns;
+
+static struct task_time *time_of(struct task_struct *p)
+{
+	return bpf_task_storage_get(&task_times, p, 0, 0);
+}
+
+static bool has_passed(u64 after_ns)
+{
+	return after_ns && bpf_ktime_get_ns() - attached_at_ns >= after_ns;
+}
+
+static bool is_stalled(void)
+{
+	return has_passed(config.stall_after_ns);
+}
+
+static bool is_starved(struct task_struct *p)
+{
+	char comm[SCX_KTSTR_COMM_SIZE] = {};
+
+	if (!config.starve_comm[0])
+		return false;
+	bpf_probe_read_kernel_str(comm, sizeof(comm), p->comm);
+	return bpf_strncmp(comm, sizeof(comm), (const char *)config.starve_comm) == 0;
+}
+
+static bool is_crowded(struct task_struct *p)
+{
+	return config.crowd && bpf_cpumask_test_cpu(0, p->cpus_ptr);
+}
+
+/* Some callback is called soon after the time has come: the loader wakes up then. */
+static void raise_error_when_due(void)
+{
+	static char text[] = "ktstr: error on purpose after %llu ms";
+	unsigned long long ms = config.error_after_ns / 1000000;
+
+	if (!has_passed(config.error_after_ns))
+		return;
+	if (bpf_ksym_exists(scx_bpf_error_bstr))
+		scx_bpf_error_bstr(text, &ms, sizeof(ms));
+	else
+		scx_bpf_exit_bstr(1, text, &ms, sizeof(ms));
+}
+
+static u64 stretch_by_weight(u64 ns, struct task_struct *p)
+{
+	return ns * SCX_WEIGHT_DEFAULT / p->scx.weight;
+}
+
+/* For queues that are not ordered: there weight is the length of a turn. */
+static u64 weighted_slice_ns(struct task_struct *p)
+{
+	return config.slice_ns * p->scx.weight / SCX_WEIGHT_DEFAULT;
+}
+
+static u64 vtime_in_bounds(struct task_struct *p)
+{
+	u64 front = front_ns;
+	u64 most = front + stretch_by_weight(config.slice_ns * DEBT_SLICES, p);
+	u64 least = front > config.slice_ns ? front - config.slice_ns : 0;
+	struct task_time *time = time_of(p);
+
+	if (!time)
+		return front;
+	if (time->vtime_ns < least)
+		time->vtime_ns = least;
+	if (time->vtime_ns > most)
+		time->vtime_ns = most;
+	return time->vtime_ns;
+}
+
+/* Two tasks that may not use the same CPUs can leave one idle although the other waits. */
+static void wake_idle_cpu(struct task_struct *p)
+{
+	s32 cpu;
+
+	if (!bpf_ksym_exists(scx_bpf_pick_idle_cpu) || !bpf_ksym_exists(scx_bpf_kick_cpu))
+		return;
+	cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+	if (cpu >= 0)
+		scx_bpf_kick_cpu(cpu, 0);
+}
+
+SEC("struct_ops/select_cpu")
+s32 BPF_PROG(ktstr_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
+{
+	bool idle = false;
+	s32 cpu;
+
+	raise_error_when_due();
+	if (is_stalled() || is_starved(p))
+		return prev_cpu;
+	if (is_crowded(p))
+		return 0;
+	cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &idle);
+	if (idle)
+		scx_insert(p, SCX_DSQ_LOCAL, config.slice_ns, 0);
+	return cpu;
+}
+
+SEC("struct_ops/enqueue")
+void BPF_PROG(ktstr_enqueue, struct task_struct *p, u64 enq_flags)
+{
+	raise_error_when_due();
+	if (is_stalled() || is_starved(p))
+		return;
+	if (is_crowded(p)) {
+		scx_insert(p, SCX_DSQ_LOCAL_ON | 0, weighted_slice_ns(p), enq_flags);
+		return;
+	}
+	if (p->flags & PF_KTHREAD && p->nr_cpus_allowed == 1) {
+		scx_insert(p, SCX_DSQ_LOCAL, config.slice_ns, enq_flags);
+		return;
+	}
+	if (bpf_ksym_exists(scx_bpf_create_dsq))
+		scx_insert_vtime(p, QUEUE, config.slice_ns, vtime_in_bounds(p), enq_flags);
+	else
+		scx_insert(p, SCX_DSQ_GLOBAL, weighted_slice_ns(p), enq_flags);
+	wake_idle_cpu(p);
+}
+
+SEC("struct_ops/dispatch")
+void BPF_PROG(ktstr_dispatch, s32 cpu, struct task_struct *prev)
+{
+	raise_error_when_due();
+	if (!is_stalled() && bpf_ksym_exists(scx_bpf_create_dsq))
+		scx_take(QUEUE);
+}
+
+SEC("struct_ops/running")
+void BPF_PROG(ktstr_running, struct task_struct *p)
+{
+	struct task_time *time = time_of(p);
+
+	if (time && time->vtime_ns > front_ns)
+		front_ns = time->vtime_ns;
+}
+
+SEC("struct_ops/stopping")
+void BPF_PROG(ktstr_stopping, struct task_struct *p, bool runnable)
+{
+	struct task_time *time = time_of(p);
+	u64 had_ns = p->se.sum_exec_runtime;
+
+	if (!time)
+		return;
+	time->vtime_ns += stretch_by_weight(had_ns - time->counted_ns, p);
+	time->counted_ns = had_ns;
+}
+
+SEC("struct_ops/init_task")
+s32 BPF_PROG(ktstr_init_task, struct task_struct *p, struct scx_init_task_args *args)
+{
+	return bpf_task_storage_get(&task_times, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE) ? 0 : -12;
+}
+
+SEC("struct_ops/enable")
+void BPF_PROG(ktstr_enable, struct task_struct *p)
+{
+	struct task_time *time = time_of(p);
+
+	if (!time)
+		return;
+	time->vtime_ns = front_ns;
+	time->counted_ns = p->se.sum_exec_runtime;
+}
+
+SEC("struct_ops.s/init")
+s32 BPF_PROG(ktstr_init)
+{
+	attached_at_ns = bpf_ktime_get_ns();
+	if (bpf_ksym_exists(scx_bpf_create_dsq))
+		return scx_bpf_create_dsq(QUEUE, -1);
+	state.without_queue = 1;
+	return 0;
+}
+
+SEC("struct_ops/exit")
+void BPF_PROG(ktstr_exit, struct scx_exit_info *info)
+{
+	bpf_probe_read_kernel_str(state.reason, sizeof(state.reason), info->reason);
+	bpf_probe_read_kernel_str(state.message, sizeof(state.message), info->msg);
+	bpf_probe_read_kernel_str(state.dump, sizeof(state.dump), info->dump);
+	state.exit_kind = info->kind;
+	bpf_ringbuf_output(&doorbell, &state.exit_kind, sizeof(state.exit_kind), 0);
+}
+
+/* The loader sets flags and timeout_ms. */
+SEC(".struct_ops.link")
+struct sched_ext_ops ktstr_ops = {
+	.select_cpu = (void *)ktstr_select_cpu,
+	.enqueue = (void *)ktstr_enqueue,
+	.dispatch = (void *)ktstr_dispatch,
+	.running = (void *)ktstr_running,
+	.stopping = (void *)ktstr_stopping,
+	.init_task = (void *)ktstr_init_task,
+	.enable = (void *)ktstr_enable,
+	.init = (void *)ktstr_init,
+	.exit = (void *)ktstr_exit,
+	.name = "ktstr",
+};

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a declaration comes to, and what is wrong with it. Decides from structs alone. */
+#include "author/author.h"
+
+#include <errno.h>
+#include <math.h>
+
+static void override(struct topology *topology, unsigned numa_nodes, unsigned llcs, unsigned cores,
+		     unsigned threads)
+{
+	if (numa_nodes)
+		topology->numa_nodes = numa_nodes;
+	if (llcs)
+		topology->llcs = llcs;
+	if (cores)
+		topology->cores_per_llc = cores;
+	if (threads)
+		topology->threads_per_core = threads;
+}
+
+int declared_topology(const struct ktstr_test *test, struct topology *ret_topology,
+		      struct ktstr_error *err)
+{
+	const struct ktstr_scheduler *scheduler = test->scheduler;
+	struct topology topology = {1, 1, 2, 1};
+	int r = 0;
+
+	if (scheduler) {
+		if (scheduler->topology)
+			r = topology_parse(sv_of(scheduler->topology), &topology, err);
+		if (r < 0)
+			return error_wrap(err, r, "scheduler %s", scheduler->name ?: "(no name)");
+		override(&topology, scheduler->numa_nodes, scheduler->llcs, scheduler->cores,
+			 scheduler->threads);
+	}
+	if (test->topology)
+		r = topology_parse(sv_of(test->topology), &topology, err);
+	if (r < 0)
+		return r;
+	override(&topology, test->numa_nodes, test->llcs, test->cores, test->threads);
+	r = topology_check(&topology, err);
+	if (r == 0)
+		*ret_topology = topology;
+	return r;
+}
+
+unsigned declared_timeout_ms(const struct ktstr_test *test)
+{
+	return test->timeout_ms ?: 30000 + 3 * test->duration_ms;
+}
+
+bool declared_ignored(const struct ktstr_test *test)
+{
+	return sv_starts(sv_of(test->name), "demo_");
+}
+
+bool declared_expect_err(const struct ktstr_test *test)
+{
+	return test->expect_err || test->expect_kind != KTSTR_KIND_NONE;
+}
+
+/* --- what is wrong ----------------------------------------------------------------------------- */
+
+struct complaints {
+	const struct ktstr_test *test;
+	struct buf *lines;
+	size_t count;
+};
+
+/* A name in a message: what a terminal would not show as itself becomes '?'. */
+static void put_name(struct buf *buf, const char *name)
+{
+	for (size_t i = 0; name && name[i] && i < AUTHOR_NAME_MAX; i++)
+		buf_char(buf, name[i] > ' ' && name[i] <= '~' ? name[i] : '?');
+}
+
+__attribute__((format(printf, 2, 3))) static void complain(struct complaints *complaints,
+							   const char *fmt, ...)
+{
+	const struct ktstr_test *test = complaints->test;
+	struct buf *lines = complaints->lines;
+	va_list args;
+
+	buf_printf(lines, "%s:%d: test ", test->file ?: "(unknown file)", test->line);
+	put_name(lines, test->name);
+	buf_str(lines, ": ");
+	va_start(args, fmt);
+	buf_vprintf(lines, fmt, args);
+	va_end(args);
+	buf_char(lines, '\n');
+	complaints->count++;
+}
+
+/*
+ * Names become parts of paths, of lines of TAP and of words on a command line, and must survive JSON
+ * unchanged: printable ASCII without separators, and nothing that means another directory.
+ */
+static void check_name(struct complaints *complaints, const char *field, const char *name)
+{
+	size_t len = name ? strnlen(name, AUTHOR_NAME_MAX + 1) : 0;
+
+	if (len == 0) {
+		complain(complaints, "%s must not be empty", field);
+		return;
+	}
+	if (len > AUTHOR_NAME_MAX)
+		complain(complaints, "%s must not be longer than %d characters", field,
+			 AUTHOR_NAME_MAX);
+	if (name[0] == '.' || name[0] == '-')
+		complain(complaints, "%s must not begin with '%c'", field, name[0]);
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)name[i];
+
+		if (c > ' ' && c <= '~' && c != '/' && c != '\\')
+			continue;
+		if (c == '/' || c == '\\')
+			complain(complaints, "%s must not contain '%c'", field, c);
+		else
+			complain(complaints, "%s must not contain byte 0x%02x; printable ASCII without "
+					     "spaces is fine", field, c);
+		return;
+	}
+}
+
+static void check_number(struct complaints *complaints, const char *field, unsigned value,
+			 unsigned max)
+{
+	if (value < 1 || value > max)
+		complain(complaints, "%s must be 1..%u, not %u", field, max, value);
+}
+
+static void check_checks(struct complaints *complaints, const char *whose,
+			 const struct ktstr_checks *checks)
+{
+	const struct {
+		const char *name;
+		double value;
+	} limits[] = {
+		{"max_gap_ms", checks->max_gap_ms},
+		{"max_spread_pct", checks->max_spread_pct},
+		{"max_idle_waiting_pct", checks->max_idle_waiting_pct},
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (!isfinite(limits[i].value))
+			complain(complaints, "%schecks.%s must be a finite number", whose,
+				 limits[i].name);
+	}
+}
+
+static void check_words(struct complaints *complaints, const char *field, const char *const *words)
+{
+	for (size_t i = 0; words && words[i]; i++) {
+		if (words[i][0] == '\0')
+			complain(complaints, "%s[%zu] must not be empty", field, i);
+	}
+}
+
+static void check_scheduler(struct complaints *complaints, const struct ktstr_scheduler *scheduler)
+{
+	check_name(complaints, "scheduler.name", scheduler->name);
+	check_checks(complaints, "scheduler.", &scheduler->checks);
+	if (!scheduler->binary)
+		return;
+	if (scheduler->binary[0] == '\0')
+		complain(complaints, "scheduler.binary must not be empty; leave it out for the "
+				     "kernel's own scheduler");
+	if (complaints->test->host_only)
+		complain(complaints, "host_only: no scheduler is started on the host, but scheduler %s "
+				     "has a binary", scheduler->name ?: "(no name)");
+}
+
+static void check_expectation(struct complaints *complaints, enum ktstr_kind kind)
+{
+	if ((int)kind < 0 || kind >= KTSTR_KIND_COUNT)
+		complain(complaints, "expect_kind must be one of enum ktstr_kind, not %d", (int)kind);
+	else if (kind == KTSTR_KIND_SKIP || kind == KTSTR_KIND_NOTE)
+		complain(complaints, "expect_kind %s never makes a test fail", kind_name(kind));
+}
+
+static void check_test(struct complaints *complaints)
+{
+	const struct ktstr_test *test = complaints->test;
+	struct ktstr_error err = {0};
+	struct topology topology;
+
+	check_name(complaints, "name", test->name);
+	if (!test->body)
+		complain(complaints, "body must not be empty");
+	check_number(complaints, "memory_mib", test->memory_mib, AUTHOR_MEMORY_MIB_MAX);
+	check_number(complaints, "duration_ms", test->duration_ms, AUTHOR_DURATION_MS_MAX);
+	check_number(complaints, "workers_per_cgroup", test->workers_per_cgroup, AUTHOR_WORKERS_MAX);
+	if (test->timeout_ms > AUTHOR_TIMEOUT_MS_MAX)
+		complain(complaints, "timeout_ms must be at most %u, not %u", AUTHOR_TIMEOUT_MS_MAX,
+			 test->timeout_ms);
+	if (declared_topology(test, &topology, &err) < 0)
+		complain(complaints, "%s", err.msg);
+	check_checks(complaints, "", &test->checks);
+	check_expectation(complaints, test->expect_kind);
+	check_words(complaints, "include_files", test->include_files);
+	if (test->scheduler)
+		check_scheduler(complaints, test->scheduler);
+	else if (test->extra_sched_args)
+		complain(complaints, "extra_sched_args: there is no scheduler to give them to");
+}
+
+static void check_unique(struct complaints *complaints, const struct registry *before)
+{
+	const struct ktstr_test *test = complaints->test, *earlier;
+
+	if (!test->name)
+		return;
+	for (size_t i = 0; i < before->count; i++) {
+		earlier = before->at[i];
+		if (!earlier->name || strcmp(earlier->name, test->name) != 0)
+			continue;
+		complain(complaints, "the name is taken by the test at %s:%d",
+			 earlier->file ?: "(unknown file)", earlier->line);
+		return;
+	}
+}
+
+size_t registry_problems(const struct registry *registry, struct buf *lines)
+{
+	struct complaints complaints = {.lines = lines};
+
+	for (size_t i = 0; i < registry->count; i++) {
+		struct registry before = {.at = registry->at, .count = i};
+
+		complaints.test = registry->at[i];
+		check_test(&complaints);
+		check_unique(&complaints, &before);
+	}
+	return complaints.count;
+}

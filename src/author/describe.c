@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "author/author.h"
+
+#include <assert.h>
+
+void author_list(const struct registry *registry, bool ignored, bool json, struct buf *out)
+{
+	struct json_out array = {.buf = out};
+
+	if (json)
+		jout_array(&array, NULL);
+	for (size_t i = 0; i < registry->count; i++) {
+		const struct ktstr_test *test = registry->at[i];
+		AUTO(free) char *name = xasprintf("ktstr/%s", test->name);
+
+		if (declared_ignored(test) != ignored)
+			continue;
+		if (json)
+			jout_string(&array, NULL, name);
+		else
+			buf_printf(out, "%s: test\n", name);
+	}
+	if (json) {
+		jout_end(&array);
+		buf_char(out, '\n');
+	}
+}
+
+static void put_words(struct json_out *json, const char *const *words)
+{
+	for (size_t i = 0; words && words[i]; i++)
+		jout_string(json, NULL, words[i]);
+}
+
+static void put_scheduler(struct json_out *json, const struct ktstr_test *test)
+{
+	const struct ktstr_scheduler *scheduler = test->scheduler;
+
+	if (!scheduler) {
+		jout_null(json, "scheduler");
+		return;
+	}
+	jout_object(json, "scheduler");
+	jout_string(json, "name", scheduler->name);
+	jout_string(json, "binary", scheduler->binary);
+	jout_array(json, "args");
+	put_words(json, scheduler->args);
+	put_words(json, test->extra_sched_args);
+	jout_end(json);
+	jout_end(json);
+}
+
+static void put_test(struct json_out *json, const struct ktstr_test *test)
+{
+	char text[TOPOLOGY_TEXT_MAX];
+	struct topology topology;
+	int r = declared_topology(test, &topology, NULL);
+
+	assert(r == 0);        /* registry_problems() was asked first */
+	topology_format(&topology, text);
+	jout_object(json, NULL);
+	jout_string(json, "name", test->name);
+	jout_string(json, "file", test->file);
+	jout_i64(json, "line", test->line);
+	jout_string(json, "topology", text);
+	jout_u64(json, "memory_mib", test->memory_mib);
+	jout_u64(json, "duration_ms", test->duration_ms);
+	jout_u64(json, "workers_per_cgroup", test->workers_per_cgroup);
+	jout_u64(json, "timeout_ms", declared_timeout_ms(test));
+	jout_bool(json, "expect_err", declared_expect_err(test));
+	jout_string(json, "expect_kind", test->expect_kind ? kind_name(test->expect_kind) : NULL);
+	jout_bool(json, "host_only", test->host_only);
+	jout_bool(json, "ignored", declared_ignored(test));
+	jout_array(json, "include_files");
+	put_words(json, test->include_files);
+	jout_end(json);
+	put_scheduler(json, test);
+	jout_end(json);
+}
+
+void author_describe(const struct registry *registry, struct buf *out)
+{
+	struct json_out json = {.buf = out};
+
+	jout_object(&json, NULL);
+	jout_u64(&json, "schema", AUTHOR_DESCRIPTION_SCHEMA);
+	jout_array(&json, "tests");
+	for (size_t i = 0; i < registry->count; i++)
+		put_test(&json, registry->at[i]);
+	jout_end(&json);
+	jout_end(&json);
+	buf_char(out, '\n');
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* clean.c - `ktstr clean` */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "kernel/kernel.h"
+#include "run/run.h"
+
+DEFINE_AUTO(DIR *, closedir)
+
+static const char help_text[] =
+	"usage: ktstr clean [--runs] [--kernels] [--leftovers]\n\n"
+	"Removes, and names on stdout, what is not in use:\n"
+	"  --runs       the results and logs of all earlier runs\n"
+	"  --kernels    all kernels in the cache (ktstr kernel clean is choosier)\n"
+	"  --leftovers  scratch of runs that were killed, and remembered KVM probes\n\n"
+	"Without an option: --leftovers.\n";
+
+/* A run in progress holds its lock; an ended one has none. */
+static bool in_use(int runs_fd, const char *id)
+{
+	AUTO(free) char *lock = xasprintf("%s/lock", id);
+	AUTO(fd_close) int fd = openat(runs_fd, lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+}
+
+static int clean_runs(struct ktstr_error *err)
+{
+	AUTO(free) char *runs = runs_dir();
+	AUTO(closedir) DIR *dir = opendir(runs);
+	struct dirent *entry;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : error_sys(err, "open %s", runs);
+	while ((entry = readdir(dir))) {
+		AUTO(free) char *path = xasprintf("%s/%s", runs, entry->d_name);
+		int r;
+
+		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
+			continue;        /* ids begin with a date; the rest is not ours to remove */
+		if (in_use(dirfd(dir), entry->d_name)) {
+			log_info("%s is in use", path);
+			continue;
+		}
+		r = tree_remove(path, err);
+		if (r < 0)
+			return r;
+		puts(path);
+	}
+	return 0;
+}
+
+static int clean_kernels(struct ktstr_error *err)
+{
+	AUTO(strings_done) struct strings removed = {0};
+	struct kernel_clean_config config = {.all = true};
+	int r = kernel_clean(&config, &removed, err);
+
+	vec_each(release, &removed)
+		printf("kernel %s\n", *release);
+	return r;
+}
+
+/* The next run sweeps scratch anyway; this does it now, and forgets what was learned about KVM. */
+static int clean_leftovers(struct ktstr_error *err)
+{
+	AUTO(run_dir_done) struct run_dir dir = {.lock_fd = -1};
+	AUTO(free) char *kernels = NULL;
+	AUTO(free) char *probes = NULL;
+	int r = run_dir_make(&dir, err);        /* making a run's directory sweeps first */
+
+	if (r == 0)
+		r = kernel_cache_dir(&kernels, err);
+	if (r < 0)
+		return r;
+	probes = xasprintf("%s/../kvm-probe", kernels);
+	return tree_remove(probes, err);
+}
+
+int cli_clean(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{"runs", no_argument, NULL, 'r'},
+		{"kernels", no_argument, NULL, 'k'},
+		{"leftovers", no_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	bool runs = false, kernels = false, leftovers = argc == 1;
+	struct ktstr_error err = {0};
+	int option, r = 0;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+		switch (option) {
+		case 'r':
+			runs = true;
+			break;
+		case 'k':
+			kernels = true;
+			break;
+		case 'l':
+			leftovers = true;
+			break;
+		case 'h':
+			return cli_help(help_text);
+		default:
+			return cli_usage("clean", "there is no option \"%s\"", argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		return cli_usage("clean", "what is \"%s\"?", argv[optind]);
+	if (leftovers)
+		r = clean_leftovers(&err);
+	if (r == 0 && runs)
+		r = clean_runs(&err);
+	if (r == 0 && kernels)
+		r = clean_kernels(&err);
+	if (r == 0)
+		return 0;
+	log_error("%s", err.msg);
+	return EXIT_TROUBLE;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cli.h - one function a subcommand: parses its words, prints, returns the exit status. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+
+#define EXIT_USAGE 64
+#define EXIT_TROUBLE 3          /* shared/DESIGN.md section 9: could not find out */
+#define EXIT_NO_TEST 4
+#define EXIT_INTERRUPTED 130
+
+int cli_test(int argc, char **argv);
+int cli_kernel(int argc, char **argv);
+int cli_clean(int argc, char **argv);
+
+/* A line about the words on stderr that points to --help; returns EXIT_USAGE. */
+int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Print a help text on stdout; returns 0, or EXIT_TROUBLE when stdout is full. */
+int cli_help(const char *text);
+
+#endif

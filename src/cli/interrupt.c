@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/interrupt.h"
+
+#include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+static int event_fd = -1;
+static volatile sig_atomic_t came;
+
+static void on_signal(int signal_number)
+{
+	const uint64_t one = 1;
+	ssize_t written;
+
+	(void)signal_number;
+	if (came)
+		_exit(EXIT_INTERRUPTED);
+	came = 1;
+	written = write(event_fd, &one, sizeof(one));
+	(void)written;        /* an eventfd that is readable already will do */
+}
+
+int interrupt_catch(struct ktstr_error *err)
+{
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+	event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (event_fd < 0)
+		return error_sys(err, "eventfd");
+	if (sigaction(SIGINT, &action, NULL) < 0 || sigaction(SIGTERM, &action, NULL) < 0 ||
+	    sigaction(SIGHUP, &action, NULL) < 0)
+		return error_sys(err, "sigaction");
+	return event_fd;
+}
+
+bool interrupt_came(void)
+{
+	return came != 0;
+}

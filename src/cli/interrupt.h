@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * interrupt.h - Ctrl-C and SIGTERM become a readable descriptor, so that everything that waits can
+ * stop in order. A second signal ends the program at once; its QEMUs die with it (spawn.h).
+ */
+#ifndef CLI_INTERRUPT_H
+#define CLI_INTERRUPT_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/* The descriptor, for the life of the program; call once. */
+int interrupt_catch(struct ktstr_error *err);
+bool interrupt_came(void);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "cli/cli.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *what;
+} commands[] = {
+	{"test", cli_test, "run the tests of test programs in guests"},
+	{"kernel", cli_kernel, "fetch, list and remove the kernels that guests boot"},
+	{"clean", cli_clean, "remove old results, kernels, leftovers"},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
+
+int cli_usage(const char *command, const char *fmt, ...)
+{
+	AUTO(buf_done) struct buf line = {0};
+	va_list args;
+
+	va_start(args, fmt);
+	buf_vprintf(&line, fmt, args);
+	va_end(args);
+	log_error("%s%s%s (ktstr %s%s--help says more)", command ?: "", command ? ": " : "",
+		  buf_text(&line), command ?: "", command ? " " : "");
+	return EXIT_USAGE;
+}
+
+int cli_help(const char *text)
+{
+	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF) {
+		log_error("stdout cannot be written");
+		return EXIT_TROUBLE;
+	}
+	return 0;
+}
+
+static int help(void)
+{
+	AUTO(buf_done) struct buf text = {0};
+
+	buf_str(&text, "ktstr " KTSTR_VERSION " - tests Linux process schedulers in VMs\n\n"
+		       "usage: ktstr COMMAND [ARGUMENTS]\n\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		buf_printf(&text, "  %-8s %s\n", commands[i].name, commands[i].what);
+	buf_str(&text,
+		"\nktstr COMMAND --help says more about one.\n\n"
+		"Exit status: 0 passed or skipped, 1 failed, 2 inconclusive, 3 could not find out,\n"
+		"4 no test matched, 64 wrong usage, 130 interrupted.\n\n"
+		"Environment: KTSTR_KERNEL (kernel to boot), KTSTR_CACHE_DIR, KTSTR_RUNS_DIR,\n"
+		"KTSTR_QEMU (QEMU program), KTSTR_SCHEDULER (scheduler program),\n"
+		"KTSTR_MUST_RUN=1 (a skip is a failure), KTSTR_LOG=debug.\n");
+	return cli_help(buf_text(&text));
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : NULL;
+
+	if (!name)
+		return cli_usage(NULL, "which command?");
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+		return help();
+	if (strcmp(name, "--version") == 0)
+		return cli_help("ktstr " KTSTR_VERSION "\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	return cli_usage(NULL, "there is no command \"%s\"", name);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * guest.h - PID 1 of the VM: a small static program that reads its request from the card, makes the
+ * machine ready, starts the scheduler and the test body, watches both, and writes down what it saw.
+ * It never waits for the host. It runs SCHED_FIFO (its children do not), so that a scheduler under
+ * test that runs nothing cannot keep it from telling about it.
+ */
+#ifndef GUEST_GUEST_H
+#define GUEST_GUEST_H
+
+#include "base/base.h"
+#include "topology/topology.h"
+#include "wire/wire.h"
+
+/* --- card.c: the card as the guest sees it ------------------------------------------------------ */
+
+struct card {
+	struct wire_card *map;
+	struct wire_log log;
+};
+
+/*
+ * Find the card through the ACPI NFIT table, map it through /dev/mem and check its header. There is
+ * nowhere to report to before this has worked; the caller prints the error on the console.
+ */
+int card_open(struct card *ret_card, struct ktstr_error *err);
+
+void card_put(struct card *card, enum wire_type type, const void *payload, size_t len);
+void card_stage(struct card *card, enum wire_stage stage);
+void card_trouble(struct card *card, enum wire_trouble_code code, int error, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+void card_ring(struct card *card, enum wire_bell bell);      /* the VM stops; returns if resumed */
+
+/* --- nfit.c ---------------------------------------------------------------------------------------- */
+
+/*
+ * The first persistent memory range of `size` bytes in an NFIT (ACPI 6.5, 5.2.25). -EBADMSG when it
+ * is no such table, -ENOENT when it has no such range.
+ */
+int nfit_find_range(struct sv table, uint64_t size, uint64_t *ret_address, struct ktstr_error *err);
+
+/* --- machine.c: mounts and knobs -------------------------------------------------------------------- */
+
+int machine_mount_early(struct ktstr_error *err);     /* /proc, /sys, /dev: what card_open() needs */
+int machine_prepare(struct ktstr_error *err);         /* the other mounts, links, sysctls */
+
+/* --- request.c: what the host asked for ------------------------------------------------------------- */
+
+struct request {
+	struct topology topology;
+	struct wire_limits limits;
+	struct strings test_argv;
+	struct strings test_env;
+	struct strings scheduler_argv;        /* empty: EEVDF */
+};
+
+void request_done(struct request *request);
+DEFINE_AUTO_DONE(struct request, request_done)
+
+/* Read all frames; files are written below root ("" in a guest, a directory in tests) as they come. */
+int request_read(struct sv frames, uint64_t nonce, const char *root, struct request *ret_request,
+		 struct ktstr_error *err);
+
+/* --- ext.c: who schedules ------------------------------------------------------------------------------ */
+
+struct ext_state {
+	bool present;                         /* the kernel has sched_ext */
+	char state[32];                       /* "enabled", "disabled", ... */
+	char ops[128];                        /* name of the loaded scheduler, or "" */
+	uint64_t enable_seq;
+	uint64_t nr_rejected;
+};
+
+void ext_read(struct ext_state *ret_state);
+
+/* Run counts of all loaded struct_ops programs, as JSON array "name" under key (bpf_stats on). */
+void ext_programs_to_json(struct json_out *json, const char *key);
+void ext_to_json(struct json_out *json, const char *key, const struct ext_state *state);
+
+int uevent_open(struct ktstr_error *err);             /* a socket that wakes at kernel events */
+
+/* --- watch.c: one run, from the scheduler's start to its end ---------------------------------------------- */
+
+/* Everything that happened is on the card afterwards; only our own failures are returned. */
+int watch_run(struct card *card, const struct request *request, struct ktstr_error *err);
+
+#endif

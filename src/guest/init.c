@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* init.c - main() of PID 1. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "guest/guest.h"
+
+static void put_hello(struct card *card, uint64_t boot_ns)
+{
+	struct wire_hello hello = {.version = WIRE_VERSION, .boot_ns = boot_ns};
+	struct utsname name;
+
+	if (uname(&name) == 0)
+		snprintf(hello.kernel_release, sizeof(hello.kernel_release), "%.63s", name.release);
+	card_put(card, WIRE_HELLO, &hello, sizeof(hello));
+}
+
+/* Make the machine what the request asks for; what stands in the way is on the card afterwards. */
+static int set_up(struct card *card, struct request *ret_request, struct ktstr_error *err)
+{
+	AUTO(request_done) struct request request = {0};
+	AUTO(fd_close) int sys_fd = -1;
+	const char *base = (const char *)card->map;
+	int r;
+
+	card_stage(card, WIRE_STAGE_SETUP);
+	r = machine_prepare(err);
+	if (r == 0)
+		r = request_read(sv_bytes(base + WIRE_REQUEST_OFFSET, card->map->request_len),
+				 card->log.nonce, "", &request, err);
+	if (r < 0) {
+		card_trouble(card, r == -ENOMEM ? WIRE_TROUBLE_OUT_OF_MEMORY : WIRE_TROUBLE_SETUP, r,
+			     "%s", err->msg);
+		return r;
+	}
+	sys_fd = open("/sys", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = topology_verify(&request.topology, sys_fd, err);
+	if (r < 0) {
+		card_trouble(card, WIRE_TROUBLE_TOPOLOGY, r, "%s", err->msg);
+		return r;
+	}
+	*ret_request = TAKE(request, (struct request){0});
+	return 0;
+}
+
+static int run(struct card *card, struct ktstr_error *err)
+{
+	AUTO(request_done) struct request request = {0};
+	int r = set_up(card, &request, err);
+
+	if (r == 0)
+		r = watch_run(card, &request, err);
+	return r;
+}
+
+/* Above every scheduler that a test may load; children start as ordinary tasks. */
+static void outrank_schedulers(void)
+{
+	const struct sched_param lowest = {.sched_priority = 1};
+
+	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) < 0)
+		fprintf(stderr, "ktstr-init: no SCHED_FIFO: %s\n", strerror(errno));
+}
+
+int main(void)
+{
+	struct ktstr_error err = {0};
+	uint64_t boot_ns = clock_ns();
+	struct card card;
+
+	umask(0);
+	outrank_schedulers();
+	if (machine_mount_early(&err) < 0 || card_open(&card, &err) < 0) {
+		fprintf(stderr, "ktstr-init: %s\n", err.msg);
+		reboot(RB_POWER_OFF);
+		return 1;
+	}
+	put_hello(&card, boot_ns);
+	if (run(&card, &err) < 0)
+		fprintf(stderr, "ktstr-init: %s\n", err.msg);
+	card_ring(&card, WIRE_BELL_DONE);
+	reboot(RB_POWER_OFF);        /* the host resumed us: nothing is left to do */
+	return 0;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* machine.c - the mounts, links and knobs that tests rely on (shared/spec/2-capabilities.md, GI-6). */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guest/guest.h"
+
+struct mount_row {
+	const char *dir, *type, *options;
+	bool optional;          /* a kernel may lack it, and only some tests need it */
+};
+
+static const struct mount_row early[] = {
+	{"/proc", "proc", NULL, false},
+	{"/sys", "sysfs", NULL, false},
+	{"/dev", "devtmpfs", "mode=0755", false},
+};
+
+static const struct mount_row later[] = {
+	{"/dev/pts", "devpts", "ptmxmode=0666", true},
+	{"/dev/shm", "tmpfs", "mode=1777", false},
+	{"/tmp", "tmpfs", "mode=1777", false},
+	{"/run", "tmpfs", "mode=0755", false},
+	{"/sys/fs/cgroup", "cgroup2", NULL, false},
+	{"/sys/kernel/debug", "debugfs", NULL, true},
+	{"/sys/kernel/tracing", "tracefs", NULL, true},
+	{"/sys/fs/bpf", "bpf", NULL, true},
+};
+
+static int mount_rows(const struct mount_row *rows, size_t count, struct ktstr_error *err)
+{
+	for (const struct mount_row *row = rows; row < rows + count; row++) {
+		(void)mkdir(row->dir, 0755);        /* mount() says when it is not there */
+		if (mount(row->type, row->dir, row->type, MS_NOSUID, row->options) < 0 &&
+		    errno != EBUSY && !row->optional)
+			return error_sys(err, "mount %s on %s", row->type, row->dir);
+	}
+	return 0;
+}
+
+int machine_mount_early(struct ktstr_error *err)
+{
+	return mount_rows(early, sizeof(early) / sizeof(*early), err);
+}
+
+static void link_standard_streams(void)
+{
+	(void)symlink("/proc/self/fd", "/dev/fd");        /* programs that want them will say so */
+	(void)symlink("/proc/self/fd/0", "/dev/stdin");
+	(void)symlink("/proc/self/fd/1", "/dev/stdout");
+	(void)symlink("/proc/self/fd/2", "/dev/stderr");
+}
+
+static void bring_loopback_up(void)
+{
+	AUTO(fd_close) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {.ifr_flags = IFF_UP | IFF_RUNNING};
+
+	if (fd < 0)
+		return;        /* a kernel without IP is no obstacle to scheduler tests */
+	strcpy(request.ifr_name, "lo");
+	(void)ioctl(fd, SIOCSIFFLAGS, &request);
+}
+
+/* Knobs that a kernel may lack; what a test cannot do without is checked before anything boots. */
+static void set_knobs(void)
+{
+	static const struct {
+		const char *path, *value;
+	} knobs[] = {
+		{"/proc/sys/kernel/sched_schedstats", "1"},
+		{"/proc/sys/kernel/task_delayacct", "1"},
+		{"/proc/sys/kernel/bpf_stats_enabled", "1"},
+		/* the default 950000 of a period lets SCHED_FIFO tasks be cut off; tests may want that */
+		{"/proc/sys/kernel/hung_task_timeout_secs", "0"},
+		{"/proc/self/oom_score_adj", "-1000"},
+	};
+
+	for (size_t i = 0; i < sizeof(knobs) / sizeof(*knobs); i++)
+		(void)file_poke(AT_FDCWD, knobs[i].path, knobs[i].value, NULL);
+}
+
+int machine_prepare(struct ktstr_error *err)
+{
+	const struct rlimit locked = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+	const struct rlimit files = {.rlim_cur = 65536, .rlim_max = 65536};
+	int r = mount_rows(later, sizeof(later) / sizeof(*later), err);
+
+	if (r < 0)
+		return r;
+	link_standard_streams();
+	bring_loopback_up();
+	set_knobs();
+	(void)setrlimit(RLIMIT_MEMLOCK, &locked);
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+	return 0;
+}

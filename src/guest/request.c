@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "guest/guest.h"
+
+void request_done(struct request *request)
+{
+	strings_done(&request->test_argv);
+	strings_done(&request->test_env);
+	strings_done(&request->scheduler_argv);
+}
+
+static bool path_is_plain(const char *path)
+{
+	struct sv rest = sv_of(path);
+
+	if (path[0] != '/' || rest.len >= 4096)
+		return false;
+	while (rest.len) {
+		if (sv_eq(sv_split(&rest, '/'), ".."))
+			return false;
+	}
+	return true;
+}
+
+static int write_file(const char *path, uint32_t mode, struct sv content, struct ktstr_error *err)
+{
+	AUTO(free) char *dir = xstrdup(path);
+	AUTO(fd_close) int fd = -1;
+	int r;
+
+	*strrchr(dir, '/') = '\0';
+	if (*dir) {
+		r = dir_make(dir, 0755, err);
+		if (r < 0)
+			return r;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode & 07777);
+	if (fd < 0)
+		return error_sys(err, "create %s", path);
+	r = fd_write_all(fd, content.data, content.len);
+	if (r == -ENOSPC || r == -ENOMEM)
+		return error_set(err, -ENOMEM,
+				 "%s: the guest has no room for its %zu KiB: raise the test's memory_mib",
+				 path, content.len >> 10);
+	if (r < 0)
+		return error_set(err, r, "write %s: %s", path, strerrordesc_np(-r));
+	(void)fchmod(fd, mode & 07777);        /* open() applied a umask that we set to 0 */
+	return 0;
+}
+
+static int take_file(const char *root, struct sv payload, struct ktstr_error *err)
+{
+	AUTO(free) char *path = NULL;
+	struct wire_file file;
+	const char *name;
+
+	if (payload.len < sizeof(file))
+		return error_set(err, -EBADMSG, "request: a file without a header");
+	memcpy(&file, payload.data, sizeof(file));
+	payload = sv_skip(payload, sizeof(file));
+	if (file.path_len >= payload.len || payload.data[file.path_len] != '\0' ||
+	    strlen(payload.data) != file.path_len)
+		return error_set(err, -EBADMSG, "request: a file whose path has no end");
+	name = payload.data;
+	if (!path_is_plain(name))
+		return error_set(err, -EBADMSG, "request: file path \"%s\"", name);
+	path = xasprintf("%s%s", root, name);
+	return write_file(path, file.mode, sv_skip(payload, file.path_len + 1), err);
+}
+
+static int take_topology(struct sv payload, struct topology *ret_topology, struct ktstr_error *err)
+{
+	struct wire_topology wire;
+
+	if (payload.len != sizeof(wire))
+		return error_set(err, -EBADMSG, "request: a topology of %zu bytes", payload.len);
+	memcpy(&wire, payload.data, sizeof(wire));
+	*ret_topology = (struct topology){
+		.numa_nodes = wire.numa_nodes,
+		.llcs = wire.llcs,
+		.cores_per_llc = wire.cores_per_llc,
+		.threads_per_core = wire.threads_per_core,
+	};
+	return topology_check(ret_topology, err);
+}
+
+static void take_word(struct strings *words, struct sv payload)
+{
+	strings_push(words, xstrndup(payload.data, payload.len));
+}
+
+/* 1: that was the last frame */
+static int take(struct request *request, const char *root, uint32_t type, struct sv payload,
+		struct ktstr_error *err)
+{
+	switch (type) {
+	case WIRE_REQ_TOPOLOGY:
+		return take_topology(payload, &request->topology, err);
+	case WIRE_REQ_FILE:
+		return take_file(root, payload, err);
+	case WIRE_REQ_TEST:
+		take_word(&request->test_argv, payload);
+		return 0;
+	case WIRE_REQ_TEST_ENV:
+		take_word(&request->test_env, payload);
+		return 0;
+	case WIRE_REQ_SCHEDULER:
+		take_word(&request->scheduler_argv, payload);
+		return 0;
+	case WIRE_REQ_LIMITS:
+		if (payload.len != sizeof(request->limits))
+			return error_set(err, -EBADMSG, "request: limits of %zu bytes", payload.len);
+		memcpy(&request->limits, payload.data, sizeof(request->limits));
+		return 0;
+	case WIRE_REQ_END:
+		return 1;
+	default:
+		return error_set(err, -EBADMSG, "request: frame of unknown type %u", type);
+	}
+}
+
+int request_read(struct sv frames, uint64_t nonce, const char *root, struct request *ret_request,
+		 struct ktstr_error *err)
+{
+	AUTO(request_done) struct request request = {0};
+	int r = 0;
+
+	while (r == 0) {
+		struct wire_frame frame;
+		struct sv payload;
+		int64_t used = wire_get(frames, nonce, WIRE_PAYLOAD_MAX, &frame, &payload, err);
+
+		if (used < 0)
+			return error_wrap(err, (int)used, "request");
+		if (used == 0)
+			return error_set(err, -EBADMSG, "request: it ends before its last frame");
+		r = take(&request, root, frame.type, payload, err);
+		frames = sv_skip(frames, (size_t)used);
+	}
+	if (r < 0)
+		return r;
+	if (request.test_argv.len == 0)
+		return error_set(err, -EBADMSG, "request: no test program");
+	*ret_request = TAKE(request, (struct request){0});
+	return 0;
+}

@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * watch.c - one run: start the scheduler, wait until sched_ext has it, start the test body, collect
+ * what both say until the body ends, stop the scheduler. One epoll loop; nothing here blocks without
+ * a deadline of guest time.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest/guest.h"
+
+#define RESULT_FD 3                        /* the body's descriptor for its WIRE_RESULT frame */
+#define RESULT_MAX WIRE_GUEST_PAYLOAD_MAX
+/* Nobody else writes to that pipe; and a number that differs from run to run, formatted and parsed,
+ * would cost a different number of instructions: in det that is a different run. */
+#define RESULT_NONCE 0
+#define OUTPUT_MAX (32u << 20)             /* of one stream of one run; what is more is dropped */
+#define TICK_NS (50 * NS_PER_MS)           /* sysfs has no events: look again at least so often */
+#define STOP_NS (5 * NS_PER_S)
+#define BODY_END_NS (2 * NS_PER_S)         /* from its result to its exit */
+
+struct stream {
+	int fd;
+	enum wire_stream id;
+	uint64_t sent;
+};
+
+struct watch {
+	struct card *card;
+	const struct request *request;
+	int epoll_fd, kmsg_fd, uevent_fd, result_fd;
+	struct stream streams[WIRE_STREAM_COUNT];
+	struct child scheduler, test;
+	int scheduler_status, test_status;         /* of waitpid(); -1 while it runs */
+	uint64_t scheduler_ended_ns;
+	bool stopping_scheduler;
+	bool has_result;
+	struct buf result_bytes;
+	struct buf oom;                            /* the kernel's words when it killed something */
+	struct ext_state before, start, during, after;
+	struct buf programs_start, programs_during;    /* JSON arrays */
+};
+
+static void watch_done(struct watch *watch)
+{
+	child_done(&watch->test);
+	child_done(&watch->scheduler);
+	for (int i = 0; i < WIRE_STREAM_COUNT; i++)
+		fd_close(watch->streams[i].fd);
+	fd_close(watch->result_fd);
+	fd_close(watch->kmsg_fd);
+	fd_close(watch->uevent_fd);
+	fd_close(watch->epoll_fd);
+	buf_done(&watch->result_bytes);
+	buf_done(&watch->oom);
+	buf_done(&watch->programs_start);
+	buf_done(&watch->programs_during);
+}
+DEFINE_AUTO_DONE(struct watch, watch_done)
+
+static int listen_to(struct watch *watch, int fd, struct ktstr_error *err)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	if (epoll_ctl(watch->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		return error_sys(err, "epoll_ctl");
+	return 0;
+}
+
+static int watch_init(struct watch *watch, struct card *card, const struct request *request,
+		      struct ktstr_error *err)
+{
+	*watch = (struct watch){
+		.card = card,
+		.request = request,
+		.result_fd = -1,
+		.scheduler = CHILD_NONE,
+		.test = CHILD_NONE,
+		.scheduler_status = -1,
+		.test_status = -1,
+		.result_bytes = {.max = RESULT_MAX + 4096},
+	};
+	for (int i = 0; i < WIRE_STREAM_COUNT; i++)
+		watch->streams[i] = (struct stream){.fd = -1, .id = (enum wire_stream)i};
+	watch->uevent_fd = -1;
+	watch->kmsg_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	watch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (watch->epoll_fd < 0 || watch->kmsg_fd < 0)
+		return error_sys(err, "watch the kernel log");
+	(void)lseek(watch->kmsg_fd, 0, SEEK_END);
+	watch->uevent_fd = uevent_open(err);
+	if (watch->uevent_fd < 0)
+		return watch->uevent_fd;
+	if (listen_to(watch, watch->kmsg_fd, err) < 0 || listen_to(watch, watch->uevent_fd, err) < 0)
+		return err->code;
+	return 0;
+}
+
+/* --- what comes in ------------------------------------------------------------------------------ */
+
+static void put_output(struct watch *watch, enum wire_stream id, const void *data, size_t len)
+{
+	struct stream *stream = &watch->streams[id];
+	AUTO(buf_done) struct buf payload = {0};
+	uint32_t number = id;
+
+	if (stream->sent > OUTPUT_MAX)
+		return;
+	stream->sent += len;
+	buf_bytes(&payload, &number, sizeof(number));
+	buf_bytes(&payload, data, len);
+	card_put(watch->card, WIRE_OUTPUT, payload.data, payload.len);
+}
+
+static void read_stream(struct watch *watch, struct stream *stream)
+{
+	for (;;) {
+		char chunk[65536];
+		ssize_t len = read(stream->fd, chunk, sizeof(chunk));
+
+		if (len < 0 && errno == EAGAIN)
+			return;
+		if (len <= 0) {
+			fd_close(TAKE_FD(stream->fd));        /* closing takes it out of epoll */
+			return;
+		}
+		put_output(watch, stream->id, chunk, (size_t)len);
+	}
+}
+
+/* A record of /dev/kmsg is "priority,sequence,time,flags;text\n" (Documentation/ABI/testing/dev-kmsg). */
+static void take_kernel_line(struct watch *watch, struct sv record)
+{
+	struct sv head = sv_split(&record, ';');
+	struct sv line = sv_split(&record, '\n');
+	bool killed = memmem(line.data, line.len, "Killed process", 14) != NULL;
+
+	(void)head;
+	if (killed && watch->oom.len == 0)
+		buf_bytes(&watch->oom, line.data, line.len);
+	if (killed || memmem(line.data, line.len, "sched_ext", 9)) {
+		AUTO(free) char *text = xasprintf("%.*s\n", SV_ARG(line));
+
+		put_output(watch, WIRE_KERNEL_LOG, text, strlen(text));
+	}
+}
+
+static void read_kernel_log(struct watch *watch)
+{
+	for (;;) {
+		char record[8192];
+		ssize_t len = read(watch->kmsg_fd, record, sizeof(record));
+
+		if (len < 0 && errno == EPIPE)
+			continue;        /* some were overwritten before we came to them */
+		if (len <= 0)
+			return;
+		take_kernel_line(watch, sv_bytes(record, (size_t)len));
+	}
+}
+
+static void empty_uevents(struct watch *watch)
+{
+	char event[8192];
+
+	while (recv(watch->uevent_fd, event, sizeof(event), 0) > 0)
+		;
+}
+
+static void programs_into(struct buf *buf)
+{
+	struct json_out json = {.buf = buf};
+
+	buf_clear(buf);
+	ext_programs_to_json(&json, NULL);
+}
+
+/* The body's one frame, checked before it goes on the card. */
+static void read_result(struct watch *watch)
+{
+	char chunk[65536];
+	struct wire_frame frame;
+	struct sv payload;
+	ssize_t len = read(watch->result_fd, chunk, sizeof(chunk));
+
+	if (len < 0 && errno == EAGAIN)
+		return;
+	if (len <= 0) {
+		fd_close(TAKE_FD(watch->result_fd));
+		return;
+	}
+	buf_bytes(&watch->result_bytes, chunk, (size_t)len);
+	if (watch->has_result ||
+	    wire_get(sv_bytes(buf_text(&watch->result_bytes), watch->result_bytes.len),
+		     RESULT_NONCE, RESULT_MAX, &frame, &payload, NULL) <= 0 ||
+	    frame.type != WIRE_RESULT)
+		return;
+	watch->has_result = true;
+	ext_read(&watch->during);
+	programs_into(&watch->programs_during);
+	card_put(watch->card, WIRE_RESULT, payload.data, payload.len);
+}
+
+static void note_scheduler_end(struct watch *watch)
+{
+	watch->scheduler_ended_ns = clock_ns();
+	(void)child_wait(&watch->scheduler, DEADLINE_NEVER, &watch->scheduler_status);
+}
+
+static void note_test_end(struct watch *watch)
+{
+	(void)child_wait(&watch->test, DEADLINE_NEVER, &watch->test_status);
+}
+
+static void dispatch(struct watch *watch, int fd)
+{
+	if (fd == watch->kmsg_fd)
+		read_kernel_log(watch);
+	else if (fd == watch->uevent_fd)
+		empty_uevents(watch);
+	else if (fd == watch->result_fd)
+		read_result(watch);
+	else if (fd == watch->test.pid_fd)
+		note_test_end(watch);
+	else if (fd == watch->scheduler.pid_fd)
+		note_scheduler_end(watch);
+	else
+		for (int i = 0; i < WIRE_STREAM_COUNT; i++)
+			if (fd == watch->streams[i].fd)
+				read_stream(watch, &watch->streams[i]);
+}
+
+/* Serve what comes in for one tick at most, or until the deadline. */
+static void serve(struct watch *watch, struct deadline deadline)
+{
+	struct epoll_event events[16];
+	struct deadline until = deadline_earlier(deadline, deadline_in(TICK_NS));
+	int count = epoll_wait(watch->epoll_fd, events, 16, deadline_poll_ms(until));
+
+	for (int i = 0; i < count; i++)
+		dispatch(watch, events[i].data.fd);
+}
+
+/* What is still in the pipes of a process that has ended. Its orphans may hold them open. */
+static void drain(struct watch *watch)
+{
+	for (int i = 0; i < WIRE_STREAM_COUNT; i++)
+		if (watch->streams[i].fd >= 0)
+			read_stream(watch, &watch->streams[i]);
+	while (watch->result_fd >= 0 && !watch->has_result) {
+		size_t before = watch->result_bytes.len;
+
+		read_result(watch);
+		if (watch->result_bytes.len == before)
+			break;
+	}
+	read_kernel_log(watch);
+}
+
+/* --- starting ----------------------------------------------------------------------------------- */
+
+/* A pipe whose read end is ours, non-blocking and listened to; *ret_write_fd is for the child. */
+static int make_pipe(struct watch *watch, int *ret_read_fd, int *ret_write_fd,
+		     struct ktstr_error *err)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return error_sys(err, "pipe");
+	*ret_read_fd = fds[0];
+	*ret_write_fd = fds[1];
+	if (fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0)
+		return error_sys(err, "pipe");
+	return listen_to(watch, fds[0], err);
+}
+
+/* env of the request, then what only we know; the array is the caller's, the words are not. */
+static const char **make_env(const struct strings *env, const char *const *more)
+{
+	size_t count = 0, more_count = 0;
+	const char **all;
+
+	while (more && more[more_count])
+		more_count++;
+	all = xcalloc(env->len + more_count + 1, sizeof(*all));
+	vec_each(word, env)
+		all[count++] = *word;
+	for (size_t i = 0; i < more_count; i++)
+		all[count++] = more[i];
+	return all;
+}
+
+static const char **make_argv(const struct strings *words)
+{
+	return make_env(words, NULL);
+}
+
+static int start_scheduler(struct watch *watch, struct ktstr_error *err)
+{
+	AUTO(free) const char **argv = make_argv(&watch->request->scheduler_argv);
+	AUTO(free) const char **env = make_env(&watch->request->test_env, NULL);
+	AUTO(fd_close) int log_fd = -1;
+	struct spawn_config config = {.argv = argv, .env = env, .dir = "/", .stdin_fd = -1};
+	int r;
+
+	r = make_pipe(watch, &watch->streams[WIRE_SCHEDULER_LOG].fd, &log_fd, err);
+	if (r < 0)
+		return r;
+	config.stdout_fd = config.stderr_fd = log_fd;
+	r = child_spawn(&config, &watch->scheduler, err);
+	if (r < 0)
+		return r;
+	return listen_to(watch, watch->scheduler.pid_fd, err);
+}
+
+static bool attached(struct watch *watch)
+{
+	ext_read(&watch->start);
+	return watch->start.ops[0] && sv_eq(sv_of(watch->start.state), "enabled") &&
+	       watch->start.enable_seq != watch->before.enable_seq;
+}
+
+/* 0: attached. -ECANCELED: it did not, and the card says why. */
+static int run_scheduler(struct watch *watch, struct ktstr_error *err)
+{
+	const char *name = watch->request->scheduler_argv.at[0];
+	struct deadline deadline = deadline_in(watch->request->limits.attach_ns);
+	AUTO(buf_done) struct buf how = {0};
+	int r;
+
+	card_stage(watch->card, WIRE_STAGE_SCHEDULER);
+	r = start_scheduler(watch, err);
+	if (r < 0) {
+		card_trouble(watch->card, WIRE_TROUBLE_SCHEDULER_DIED, r, "%s", err->msg);
+		return -ECANCELED;
+	}
+	while (!attached(watch)) {
+		if (watch->scheduler.pid == 0) {
+			status_describe(watch->scheduler_status, &how);
+			card_trouble(watch->card, WIRE_TROUBLE_SCHEDULER_DIED, 0,
+				     "scheduler %s ended before it had attached: %s", name,
+				     buf_text(&how));
+			return -ECANCELED;
+		}
+		if (deadline_passed(deadline)) {
+			card_trouble(watch->card, WIRE_TROUBLE_SCHEDULER_NOT_ATTACHED, 0,
+				     "scheduler %s runs, but sched_ext has not enabled it after %.1f s "
+				     "(state: %s)",
+				     name, (double)watch->request->limits.attach_ns / NS_PER_S,
+				     watch->start.present ? watch->start.state
+							  : "this kernel has no sched_ext");
+			return -ECANCELED;
+		}
+		serve(watch, deadline);
+	}
+	programs_into(&watch->programs_start);
+	return 0;
+}
+
+static int start_test(struct watch *watch, struct ktstr_error *err)
+{
+	AUTO(free) char *fd = xasprintf("KTSTR_RESULT_FD=%d", RESULT_FD);
+	AUTO(free) char *sched_pid = xasprintf("SCHED_PID=%d", watch->scheduler.pid);
+	const char *const more[] = {fd, "KTSTR_NONCE=0", watch->scheduler.pid > 0 ? sched_pid : NULL,
+				    NULL};
+	AUTO(free) const char **argv = make_argv(&watch->request->test_argv);
+	AUTO(free) const char **env = make_env(&watch->request->test_env, more);
+	AUTO(fd_close) int out_fd = -1;
+	AUTO(fd_close) int err_fd = -1;
+	AUTO(fd_close) int result_fd = -1;
+	struct spawn_config config = {.argv = argv, .env = env, .dir = "/", .stdin_fd = -1};
+	int r;
+
+	r = make_pipe(watch, &watch->streams[WIRE_STDOUT].fd, &out_fd, err);
+	if (r == 0)
+		r = make_pipe(watch, &watch->streams[WIRE_STDERR].fd, &err_fd, err);
+	if (r == 0)
+		r = make_pipe(watch, &watch->result_fd, &result_fd, err);
+	if (r < 0)
+		return r;
+	config.stdout_fd = out_fd;
+	config.stderr_fd = err_fd;
+	config.keep_fd[0] = result_fd;
+	config.keep_fd_count = 1;
+	r = child_spawn(&config, &watch->test, err);
+	if (r < 0)
+		return r;
+	return listen_to(watch, watch->test.pid_fd, err);
+}
+
+/* --- ending ------------------------------------------------------------------------------------- */
+
+static void explain_missing_result(struct watch *watch)
+{
+	AUTO(buf_done) struct buf how = {0};
+
+	if (watch->oom.len) {
+		card_trouble(watch->card, WIRE_TROUBLE_OUT_OF_MEMORY, 0,
+			     "the guest ran out of memory (%s): raise the test's memory_mib",
+			     buf_text(&watch->oom));
+		return;
+	}
+	status_describe(watch->test_status, &how);
+	card_trouble(watch->card, WIRE_TROUBLE_TEST_DIED, 0,
+		     "the test program ended without a result: %s", buf_text(&how));
+}
+
+static int run_test(struct watch *watch, struct ktstr_error *err)
+{
+	struct deadline deadline = deadline_in(watch->request->limits.test_ns);
+	bool ending = false;
+	int r;
+
+	card_stage(watch->card, WIRE_STAGE_TEST);
+	r = start_test(watch, err);
+	if (r < 0) {
+		card_trouble(watch->card, WIRE_TROUBLE_TEST_DIED, r, "%s", err->msg);
+		return -ECANCELED;
+	}
+	while (watch->test.pid && !deadline_passed(deadline)) {
+		serve(watch, deadline);
+		if (watch->has_result && !ending) {
+			deadline = deadline_earlier(deadline, deadline_in(BODY_END_NS));
+			ending = true;
+		}
+	}
+	drain(watch);
+	if (watch->has_result)
+		return 0;
+	ext_read(&watch->during);
+	programs_into(&watch->programs_during);
+	if (watch->test.pid)
+		card_trouble(watch->card, WIRE_TROUBLE_TEST_SILENT, 0,
+			     "the test gave no result within %.1f s of guest time",
+			     (double)watch->request->limits.test_ns / NS_PER_S);
+	else
+		explain_missing_result(watch);
+	return -ECANCELED;
+}
+
+static void stop_scheduler(struct watch *watch)
+{
+	struct deadline deadline = deadline_in(STOP_NS);
+
+	watch->stopping_scheduler = watch->scheduler.pid > 0;
+	if (watch->stopping_scheduler)
+		(void)kill(watch->scheduler.pid, SIGTERM);        /* it may be ending by itself */
+	while (watch->scheduler.pid && !deadline_passed(deadline))
+		serve(watch, deadline);
+	child_done(&watch->scheduler);
+	drain(watch);
+	ext_read(&watch->after);
+}
+
+static void put_scheduler_state(struct watch *watch)
+{
+	bool asked = watch->request->scheduler_argv.len > 0;
+	AUTO(buf_done) struct buf text = {0};
+	AUTO(buf_done) struct buf how = {0};
+	struct json_out json = {.buf = &text};
+
+	jout_object(&json, NULL);
+	jout_bool(&json, "asked", asked);
+	ext_to_json(&json, "before", &watch->before);
+	ext_to_json(&json, "start", &watch->start);
+	ext_to_json(&json, "during", &watch->during);
+	ext_to_json(&json, "after", &watch->after);
+	jout_raw(&json, "programs_start", watch->programs_start.len ? &watch->programs_start : NULL);
+	jout_raw(&json, "programs_during",
+		 watch->programs_during.len ? &watch->programs_during : NULL);
+	if (asked && !watch->stopping_scheduler && watch->scheduler_status != -1) {
+		status_describe(watch->scheduler_status, &how);
+		jout_string(&json, "ended_early", buf_text(&how));
+		jout_u64(&json, "ended_ns", watch->scheduler_ended_ns);
+	} else {
+		jout_null(&json, "ended_early");
+	}
+	jout_end(&json);
+	card_put(watch->card, WIRE_SCHEDULER_STATE, text.data, text.len);
+}
+
+int watch_run(struct card *card, const struct request *request, struct ktstr_error *err)
+{
+	AUTO(watch_done) struct watch watch;
+	struct wire_done done;
+	int r = watch_init(&watch, card, request, err);
+
+	if (r < 0) {
+		card_trouble(card, WIRE_TROUBLE_SETUP, r, "%s", err->msg);
+		return r;
+	}
+	ext_read(&watch.before);
+	if (request->scheduler_argv.len)
+		r = run_scheduler(&watch, err);
+	if (r == 0)
+		r = run_test(&watch, err);
+	card_stage(card, WIRE_STAGE_TEARDOWN);
+	stop_scheduler(&watch);
+	put_scheduler_state(&watch);
+	done = (struct wire_done){
+		.test_wait_status = watch.test_status,
+		.scheduler_wait_status = watch.stopping_scheduler ? -1 : watch.scheduler_status,
+	};
+	card_put(card, WIRE_DONE, &done, sizeof(done));
+	return r == -ECANCELED ? 0 : r;
+}

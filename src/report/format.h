@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * format.h - what the four formats share, inside the report room. A format renders into a buf;
+ * report.c alone writes, so that a full disk is noticed in one place.
+ */
+#ifndef REPORT_FORMAT_H
+#define REPORT_FORMAT_H
+
+#include "report/report.h"
+
+struct format {
+	const char *word;        /* "pretty"; as after --format */
+	void (*begin)(struct report *report, struct buf *out);
+	void (*result)(struct report *report, const struct result *result, struct buf *out);
+	void (*end)(struct report *report, const struct report_totals *totals, struct buf *out);
+};
+
+extern const struct format format_pretty, format_tap, format_junit, format_json;
+
+struct report {
+	struct report_config config;
+	const struct format *format;
+	struct buf out;                     /* rendered, not yet written */
+	size_t reported;                    /* results so far, this one included */
+	size_t count[KTSTR_ERROR + 1];      /* of them, by state */
+	uint64_t started_unix_ns;
+	struct buf held;                    /* junit: the test cases, whose counts come first */
+	int error;                          /* the first one of writing; 0 or a negative errno */
+};
+
+/* Whether this state makes the suite fail: inconclusive, fail, error. */
+bool state_is_bad(enum ktstr_state state);
+
+/* The text of the first detail that explains the state, on one line. The caller's; never NULL. */
+char *result_reason(const struct result *result);
+/* The detail that it is from; NULL when the result has none. */
+const struct detail *result_reason_detail(const struct result *result);
+
+/* Text without control characters; a newline becomes a space. The caller's. */
+char *one_line(const char *text);
+
+/* Every line of text, cleaned, with this in front of it. */
+void put_lines(struct buf *out, const char *prefix, const char *text);
+
+/* The last count lines of text; a view into it. */
+struct sv last_lines(const char *text, size_t count);
+
+/* Why a bad result is bad: the header line, reasons, statistics and logs; see explain.c. */
+void explain(struct buf *out, const char *indent, const struct result *result);
+/* The statistics of a result that has some, without their heading. */
+void explain_stats(struct buf *out, const char *indent, const struct result *result);
+bool console_has_trouble(const char *console);
+
+/* progress.c: take the line away and keep it away until progress_lower(). NULL is fine. */
+void progress_lift(struct progress *progress);
+void progress_lower(struct progress *progress);
+
+#endif

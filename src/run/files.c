@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* files.c - the request that goes onto the card: programs, their libraries, arguments, limits. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "run/run.h"
+#include "symbols/closure.h"
+
+#define ATTACH_NS (3 * NS_PER_S)
+#define INCLUDE_DIR "/include-files"
+#define INCLUDE_DEPTH_MAX 16
+
+DEFINE_AUTO(DIR *, closedir)
+
+struct packer {
+	struct buf *request;
+	uint64_t nonce;
+	struct strings guest_paths;          /* what is packed already */
+	struct strings library_dirs;
+};
+
+static void packer_done(struct packer *packer)
+{
+	strings_done(&packer->guest_paths);
+	strings_done(&packer->library_dirs);
+}
+DEFINE_AUTO_DONE(struct packer, packer_done)
+
+static void put(struct packer *packer, enum wire_type type, const void *data, size_t len)
+{
+	wire_put(packer->request, packer->nonce, type, 0, data, (uint32_t)len);
+}
+
+static void put_word(struct packer *packer, enum wire_type type, const char *word)
+{
+	put(packer, type, word, strlen(word));
+}
+
+__attribute__((format(printf, 2, 3))) static void put_env(struct packer *packer, const char *fmt,
+							  ...)
+{
+	AUTO(buf_done) struct buf word = {0};
+	va_list args;
+
+	va_start(args, fmt);
+	buf_vprintf(&word, fmt, args);
+	va_end(args);
+	put_word(packer, WIRE_REQ_TEST_ENV, buf_text(&word));
+}
+
+static bool remember(struct strings *list, const char *word)
+{
+	vec_each(known, list) {
+		if (strcmp(*known, word) == 0)
+			return false;
+	}
+	strings_push(list, xstrdup(word));
+	return true;
+}
+
+static int pack_file(struct packer *packer, const char *host_path, const char *guest_path,
+		     struct ktstr_error *err)
+{
+	AUTO(buf_done) struct buf payload = {.max = WIRE_PAYLOAD_MAX};
+	struct wire_file file = {.path_len = (uint32_t)strlen(guest_path)};
+	struct stat st;
+	int r;
+
+	if (!remember(&packer->guest_paths, guest_path))
+		return 0;
+	if (stat(host_path, &st) < 0)
+		return error_sys(err, "%s", host_path);
+	if ((uint64_t)st.st_size > WIRE_PAYLOAD_MAX - 8192)
+		return error_set(err, -EFBIG, "%s: %lld MiB; a file in a guest can have %u MiB",
+				 host_path, (long long)st.st_size >> 20, WIRE_PAYLOAD_MAX >> 20);
+	file.mode = st.st_mode & 0777;
+	buf_bytes(&payload, &file, sizeof(file));
+	buf_bytes(&payload, guest_path, file.path_len + 1);
+	r = file_read(AT_FDCWD, host_path, WIRE_PAYLOAD_MAX - 8192, &payload, err);
+	if (r < 0)
+		return r;
+	put(packer, WIRE_REQ_FILE, payload.data, payload.len);
+	return 0;
+}
+
+/* A file with the libraries that it needs, if it is a program. Unresolved ones are the end of it. */
+static int pack_program(struct packer *packer, const char *host_path, const char *guest_path,
+			struct ktstr_error *err)
+{
+	AUTO(closure_done) struct closure closure = {0};
+	struct closure_config config = {.library_path = getenv("LD_LIBRARY_PATH")};
+	int r = closure_of(host_path, &config, &closure, err);
+
+	if (r < 0)
+		return r;
+	if (closure.unresolved.len) {
+		AUTO(buf_done) struct buf names = {0};
+
+		vec_each(name, &closure.unresolved)
+			buf_printf(&names, "%s%s", names.len ? ", " : "", *name);
+		return error_set(err, -ENOENT, "%s: libraries that were not found: %s", host_path,
+				 buf_text(&names));
+	}
+	vec_each(dir, &closure.library_dirs)
+		(void)remember(&packer->library_dirs, *dir);
+	r = pack_file(packer, host_path, guest_path, err);
+	vec_each(needed, &closure.files) {
+		if (r == 0)
+			r = pack_file(packer, needed->host_path, needed->guest_path, err);
+	}
+	return r;
+}
+
+static int pack_tree(struct packer *packer, const char *host_path, const char *guest_path,
+		     unsigned depth, struct ktstr_error *err)
+{
+	AUTO(closedir) DIR *dir = NULL;
+	struct dirent *entry;
+	struct stat st;
+	int r = 0;
+
+	if (stat(host_path, &st) < 0)
+		return error_sys(err, "include file %s", host_path);
+	if (S_ISREG(st.st_mode))
+		return pack_program(packer, host_path, guest_path, err);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, -EINVAL, "include file %s: neither a file nor a folder", host_path);
+	if (depth == INCLUDE_DEPTH_MAX)
+		return error_set(err, -ELOOP, "include file %s: folders nested too deep", host_path);
+	dir = opendir(host_path);
+	if (!dir)
+		return error_sys(err, "include file %s", host_path);
+	while (r == 0 && (entry = readdir(dir))) {
+		AUTO(free) char *host = xasprintf("%s/%s", host_path, entry->d_name);
+		AUTO(free) char *guest = xasprintf("%s/%s", guest_path, entry->d_name);
+
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			r = pack_tree(packer, host, guest, depth + 1, err);
+	}
+	return r;
+}
+
+/* GI-12: a bare name is a program of PATH, everything else a path. */
+static int pack_include(struct packer *packer, const char *name, struct ktstr_error *err)
+{
+	AUTO(free) char *found = NULL;
+	AUTO(free) char *guest = NULL;
+	const char *base;
+	struct sv rest = sv_of(getenv("PATH") ?: "");
+	struct stat st;
+
+	while (!strchr(name, '/') && !found && rest.len) {
+		struct sv dir = sv_split(&rest, ':');
+		char *path = xasprintf("%.*s/%s", SV_ARG(dir), name);
+
+		if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+			found = path;
+		else
+			free(path);
+	}
+	base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+	if (!*base)
+		return error_set(err, -EINVAL, "include file \"%s\": a name must not end with '/'", name);
+	guest = xasprintf(INCLUDE_DIR "/%s", base);
+	return pack_tree(packer, found ?: name, guest, 0, err);
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void put_test(struct packer *packer, const struct request_config *config,
+		     const char *guest_program)
+{
+	char topology[TOPOLOGY_TEXT_MAX];
+	AUTO(buf_done) struct buf dirs = {0};
+
+	topology_format(&config->plan->topology, topology);
+	put_word(packer, WIRE_REQ_TEST, guest_program);
+	put_word(packer, WIRE_REQ_TEST, "--ktstr-test-fn");
+	put_word(packer, WIRE_REQ_TEST, config->plan->name);
+	put_env(packer, "PATH=" INCLUDE_DIR ":/bin:/usr/bin");
+	put_env(packer, "HOME=/");
+	put_env(packer, "KTSTR_GUEST_INIT=1");
+	put_env(packer, "KTSTR_TOPOLOGY=%s", topology);
+	put_env(packer, "KTSTR_MODE=%s", vm_mode_name(config->mode));
+	put_env(packer, "KTSTR_SEED=%llu", (unsigned long long)config->seed);
+	vec_each(dir, &packer->library_dirs)
+		buf_printf(&dirs, "%s%s", dirs.len ? ":" : "", *dir);
+	if (dirs.len)
+		put_env(packer, "LD_LIBRARY_PATH=%s", buf_text(&dirs));
+}
+
+static int put_scheduler(struct packer *packer, const struct request_config *config,
+			 struct ktstr_error *err)
+{
+	AUTO(free) char *guest = NULL;
+	int r;
+
+	if (!config->scheduler)
+		return 0;
+	guest = xasprintf("/scheduler/%s", base_name(config->scheduler));
+	r = pack_program(packer, config->scheduler, guest, err);
+	if (r < 0)
+		return error_wrap(err, r, "scheduler %s", config->plan->scheduler.name);
+	put_word(packer, WIRE_REQ_SCHEDULER, guest);
+	vec_each(word, &config->plan->scheduler.args)
+		put_word(packer, WIRE_REQ_SCHEDULER, *word);
+	return 0;
+}
+
+int request_build(const struct request_config *config, struct buf *ret_request,
+		  struct ktstr_error *err)
+{
+	AUTO(packer_done) struct packer packer = {.request = ret_request, .nonce = config->nonce};
+	const struct test_plan *plan = config->plan;
+	struct wire_topology topology = {
+		.numa_nodes = plan->topology.numa_nodes,
+		.llcs = plan->topology.llcs,
+		.cores_per_llc = plan->topology.cores_per_llc,
+		.threads_per_core = plan->topology.threads_per_core,
+	};
+	struct wire_limits limits = {
+		.attach_ns = ATTACH_NS,
+		.test_ns = plan->timeout_ms * NS_PER_MS,
+		.seed = config->seed,
+	};
+	AUTO(free) char *guest_program = xasprintf("/test/%s", base_name(plan->program));
+	int r;
+
+	ret_request->max = WIRE_CARD_SIZE;
+	put(&packer, WIRE_REQ_TOPOLOGY, &topology, sizeof(topology));
+	put(&packer, WIRE_REQ_LIMITS, &limits, sizeof(limits));
+	r = pack_program(&packer, plan->program, guest_program, err);
+	if (r == 0)
+		r = put_scheduler(&packer, config, err);
+	vec_each(name, &plan->include_files) {
+		if (r == 0)
+			r = pack_include(&packer, *name, err);
+	}
+	if (r < 0)
+		return r;
+	put_test(&packer, config, guest_program);
+	put(&packer, WIRE_REQ_END, NULL, 0);
+	if (ret_request->truncated)
+		return error_set(err, -E2BIG, "the files that this test takes into the guest are more "
+					      "than %llu MiB", WIRE_CARD_SIZE >> 20);
+	return 0;
+}

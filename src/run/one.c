@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run/one.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "run/hostrun.h"
+
+#define TAIL_LOG (64u << 10)
+
+struct stage_arg {
+	const struct run_config *config;
+	size_t index;
+};
+
+static void on_stage(void *arg, const char *stage)
+{
+	const struct stage_arg *stage_arg = arg;
+
+	if (stage_arg->config->progress)
+		progress_stage(stage_arg->config->progress, stage_arg->index,
+			       stage_arg->config->plans->at[stage_arg->index].name, stage);
+}
+
+static const struct test_plan *plan_at(const struct run_config *config, size_t index)
+{
+	return &config->plans->at[index];
+}
+
+/* A word as a shell reads it back. */
+static void put_word(struct buf *line, const char *word)
+{
+	if (line->len)
+		buf_char(line, ' ');
+	if (*word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					"0123456789_-./=+:,@%")]) {
+		buf_str(line, word);
+		return;
+	}
+	buf_char(line, '\'');
+	for (; *word; word++) {
+		if (*word == '\'')
+			buf_str(line, "'\\''");
+		else
+			buf_char(line, *word);
+	}
+	buf_char(line, '\'');
+}
+
+static char *repeat_command(const struct run_config *config, const struct test_plan *plan)
+{
+	AUTO(buf_done) struct buf line = {0};
+	AUTO(free) char *seed = xasprintf("%llu", (unsigned long long)config->seed);
+	char topology[TOPOLOGY_TEXT_MAX];
+
+	topology_format(&plan->topology, topology);
+	buf_str(&line, "ktstr test");
+	put_word(&line, plan->program);
+	put_word(&line, "--exact");
+	put_word(&line, plan->name);
+	if (!plan->host_only) {
+		put_word(&line, "--mode");
+		put_word(&line, vm_mode_name(config->mode));
+		put_word(&line, "--kernel");
+		put_word(&line, config->kernel->origin == KERNEL_FROM_CACHE ? config->kernel->release
+									   : config->kernel->image);
+		put_word(&line, "--topology");
+		put_word(&line, topology);
+	}
+	put_word(&line, "--seed");
+	put_word(&line, seed);
+	return buf_take(&line);
+}
+
+static void identify(const struct run_config *config, const struct test_plan *plan,
+		     struct result *result)
+{
+	char topology[TOPOLOGY_TEXT_MAX];
+	struct utsname host = {0};
+
+	(void)uname(&host);
+	topology_format(&plan->topology, topology);
+	result->identity = (struct identity){
+		.test = xstrdup(plan->name),
+		.binary = xstrdup(plan->program),
+		.topology = plan->host_only ? NULL : xstrdup(topology),
+		.scheduler = xstrdup(plan->has_scheduler ? plan->scheduler.name : "eevdf"),
+		.mode = xstrdup(plan->host_only ? "host" : vm_mode_name(config->mode)),
+		.seed = config->seed,
+		.memory_mib = plan->memory_mib,
+		.duration_ms = plan->duration_ms,
+		.icount_shift = config->mode == VM_DET ? config->icount_shift : 0,
+		.kernel_release = xstrdup(plan->host_only ? host.release : config->kernel->release),
+		.kernel_package = !plan->host_only && config->kernel->package
+					  ? xstrdup(config->kernel->package)
+					  : NULL,
+	};
+	result->run = (struct run_record){
+		.id = xstrdup(config->dir->id),
+		.started_unix_ns = clock_unix_ns(),
+		.qemu_version = plan->host_only ? NULL : xstrdup(config->qemu->version),
+		.host_kernel = xstrdup(host.release),
+		.ktstr_version = xstrdup(KTSTR_VERSION),
+	};
+	result->repeat_command = repeat_command(config, plan);
+}
+
+/* The directory of one test's artefacts; two programs may have tests of the same name. */
+static int make_dir(const struct run_config *config, size_t index, struct result *result,
+		    struct ktstr_error *err)
+{
+	result->run.dir = xasprintf("%s/%03zu-%s", config->dir->path, index + 1,
+				    plan_at(config, index)->name);
+	return dir_make(result->run.dir, 0755, err);
+}
+
+/* Artefacts are a convenience: that one could not be written is said, and does not end the run. */
+static void save_log(const struct result *result, const char *name, const struct buf *text)
+{
+	AUTO(free) char *path = xasprintf("%s/%s", result->run.dir, name);
+	struct ktstr_error err = {0};
+
+	if (text->len && file_write_atomic(path, text->data, text->len, 0644, &err) < 0)
+		log_warn("%s", err.msg);
+}
+
+static char *tail_of(const struct buf *text)
+{
+	struct sv all = sv_bytes(buf_text(text), text->len);
+
+	if (all.len > TAIL_LOG)
+		all = sv_skip(all, all.len - TAIL_LOG);
+	return text_clean(all, TAIL_LOG + 1);
+}
+
+static void keep_session(struct session *session, struct result *result)
+{
+	AUTO(buf_done) struct buf output = {0};
+	struct stage_times *stages = &result->run.stages;
+
+	save_log(result, "stdout.log", &session->stream[WIRE_STDOUT]);
+	save_log(result, "stderr.log", &session->stream[WIRE_STDERR]);
+	save_log(result, "scheduler.log", &session->stream[WIRE_SCHEDULER_LOG]);
+	buf_bytes(&output, buf_text(&session->stream[WIRE_STDOUT]), session->stream[WIRE_STDOUT].len);
+	buf_bytes(&output, buf_text(&session->stream[WIRE_STDERR]), session->stream[WIRE_STDERR].len);
+	result->test_output = tail_of(&output);
+	result->scheduler_log = tail_of(&session->stream[WIRE_SCHEDULER_LOG]);
+	result->console_tail = TAKE_PTR(session->console_tail);
+	if (session->hello) {
+		free(result->identity.kernel_release);
+		result->identity.kernel_release =
+			text_clean(sv_of(session->kernel_release), sizeof(session->kernel_release));
+	}
+	*stages = (struct stage_times){
+		.qemu_ns = session->qemu_start_ns,
+		.boot_ns = session->stage_host_ns[WIRE_STAGE_BOOT],
+		.setup_ns = session->stage_host_ns[WIRE_STAGE_SETUP],
+		.scheduler_ns = session->stage_host_ns[WIRE_STAGE_SCHEDULER],
+		.test_ns = session->stage_host_ns[WIRE_STAGE_TEST],
+		.teardown_ns = session->stage_host_ns[WIRE_STAGE_TEARDOWN],
+	};
+}
+
+static int run_guest(const struct run_config *config, size_t index, struct result *result,
+		     struct ktstr_error *err)
+{
+	const struct test_plan *plan = plan_at(config, index);
+	AUTO(session_done) struct session session = {0};
+	AUTO(buf_done) struct buf request = {0};
+	AUTO(free) char *scheduler = NULL;
+	struct stage_arg stage_arg = {.config = config, .index = index};
+	struct request_config request_config = {
+		.plan = plan,
+		.mode = config->mode,
+		.seed = config->seed,
+		.nonce = clock_unix_ns(),
+	};
+	struct session_config session_config = {
+		.vm = {
+			.qemu = config->qemu,
+			.mode = config->mode,
+			.topology = plan->topology,
+			.memory_mib = plan->memory_mib,
+			.icount_shift = config->icount_shift,
+			.kernel = config->kernel->image,
+			.initramfs = config->initramfs,
+			.verbose = config->verbose_kernel,
+			.dir = result->run.dir,
+		},
+		.nonce = request_config.nonce,
+		.plan = plan,
+		.cancel_fd = config->cancel_fd,
+		.on_stage = on_stage,
+		.arg = &stage_arg,
+	};
+	int r = 0;
+
+	if (plan->has_scheduler)
+		r = scheduler_find(&plan->scheduler, plan->program, &scheduler, err);
+	request_config.scheduler = scheduler;
+	if (r == 0)
+		r = request_build(&request_config, &request, err);
+	if (r < 0)
+		return r;
+	session_config.request = sv_bytes(request.data, request.len);
+	r = session_run(&session_config, &session, err);
+	if (r < 0)
+		return r;
+	if (session.end == SESSION_CANCELLED)
+		return error_set(err, -ECANCELED, "interrupted");
+	r = judge_session(plan, &session, &result->outcome, err);
+	keep_session(&session, result);
+	return r;
+}
+
+static int run_on_host(const struct run_config *config, size_t index, struct result *result,
+		       struct ktstr_error *err)
+{
+	AUTO(buf_done) struct buf output = {0};
+	int r;
+
+	r = host_run(plan_at(config, index), config->seed, config->cancel_fd, &result->outcome, &output,
+		     err);
+	save_log(result, "stdout.log", &output);
+	result->test_output = tail_of(&output);
+	return r;
+}
+
+/* What the host or the kernel cannot give is a skip with its reason. */
+static bool can_run(const struct run_config *config, const struct test_plan *plan,
+		    struct outcome *outcome)
+{
+	uint32_t needs = KERNEL_NEEDS_GUEST | (plan->has_scheduler ? KERNEL_NEEDS_SCHED_EXT : 0);
+	uint64_t host_mib = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) >> 20;
+	long host_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct ktstr_error err = {0};
+
+	if (plan->host_only)
+		return true;
+	if (kernel_check(config->kernel, needs, &err) < 0)
+		outcome_skip(outcome, "%s", err.msg);
+	else if (plan->memory_mib > host_mib)
+		outcome_skip(outcome, "the guest wants %llu MiB, this host has %llu MiB",
+			     (unsigned long long)plan->memory_mib, (unsigned long long)host_mib);
+	else if (config->mode == VM_KVM && topology_cpus(&plan->topology) > (uint32_t)host_cpus)
+		outcome_skip(outcome, "the guest wants %u CPUs under KVM, this host has %ld",
+			     topology_cpus(&plan->topology), host_cpus);
+	return outcome->state != KTSTR_SKIP;
+}
+
+int one_run(const struct run_config *config, size_t index, struct result *ret_result)
+{
+	const struct test_plan *plan = plan_at(config, index);
+	AUTO(result_done) struct result result = {0};
+	struct ktstr_error err = {0};
+	uint64_t began = clock_ns();
+	int r;
+
+	identify(config, plan, &result);
+	r = make_dir(config, index, &result, &err);
+	if (r == 0 && can_run(config, plan, &result.outcome))
+		r = plan->host_only ? run_on_host(config, index, &result, &err)
+				    : run_guest(config, index, &result, &err);
+	if (r == -ECANCELED)
+		return r;
+	if (r < 0)
+		outcome_error(&result.outcome, "%s", err.msg);
+	judge_expectation(plan, &result.outcome);
+	result.run.host_ns = clock_ns() - began;
+	if (result_save(&result, &err) < 0)
+		log_warn("%s: its result cannot be kept: %s", plan->name, err.msg);
+	*ret_result = TAKE(result, (struct result){0});
+	return 0;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <fnmatch.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "run/run.h"
+
+#define DESCRIBE_MAX (16u << 20)
+#define DESCRIBE_NS (30 * NS_PER_S)
+#define NAME_MAX_LEN 128
+
+DEFINE_AUTO(json_t *, json_decref)
+
+void test_plan_done(struct test_plan *plan)
+{
+	free(plan->program);
+	free(plan->name);
+	free(plan->scheduler.name);
+	free(plan->scheduler.binary);
+	strings_done(&plan->scheduler.args);
+	strings_done(&plan->include_files);
+	*plan = (struct test_plan){0};
+}
+DEFINE_AUTO_DONE(struct test_plan, test_plan_done)
+
+/* --- the description -------------------------------------------------------------------------------- */
+
+static int bad_field(const char *field, struct ktstr_error *err)
+{
+	return error_set(err, -EBADMSG, "field \"%s\" is missing or of the wrong type", field);
+}
+
+static int get_string(json_t *object, const char *field, char **ret, struct ktstr_error *err)
+{
+	json_t *value = json_object_get(object, field);
+
+	if (json_is_null(value))
+		return 0;
+	if (!json_is_string(value) || strlen(json_string_value(value)) != json_string_length(value))
+		return bad_field(field, err);
+	*ret = xstrdup(json_string_value(value));
+	return 0;
+}
+
+static int get_u64(json_t *object, const char *field, uint64_t *ret, struct ktstr_error *err)
+{
+	json_t *value = json_object_get(object, field);
+
+	if (!json_is_integer(value) || json_integer_value(value) < 0)
+		return bad_field(field, err);
+	*ret = (uint64_t)json_integer_value(value);
+	return 0;
+}
+
+static int get_bool(json_t *object, const char *field, bool *ret, struct ktstr_error *err)
+{
+	json_t *value = json_object_get(object, field);
+
+	if (!json_is_boolean(value))
+		return bad_field(field, err);
+	*ret = json_is_true(value);
+	return 0;
+}
+
+static int get_strings(json_t *object, const char *field, struct strings *ret,
+		       struct ktstr_error *err)
+{
+	json_t *list = json_object_get(object, field), *word;
+	size_t i;
+
+	if (!json_is_array(list))
+		return bad_field(field, err);
+	json_array_foreach(list, i, word) {
+		if (!json_is_string(word))
+			return bad_field(field, err);
+		strings_push(ret, xstrdup(json_string_value(word)));
+	}
+	return 0;
+}
+
+static int parse_scheduler(json_t *object, struct test_plan *plan, struct ktstr_error *err)
+{
+	json_t *scheduler = json_object_get(object, "scheduler");
+	int r;
+
+	if (json_is_null(scheduler))
+		return 0;
+	r = get_string(scheduler, "name", &plan->scheduler.name, err);
+	if (r == 0)
+		r = get_string(scheduler, "binary", &plan->scheduler.binary, err);
+	if (r == 0)
+		r = get_strings(scheduler, "args", &plan->scheduler.args, err);
+	if (r == 0 && !plan->scheduler.name)
+		return bad_field("scheduler.name", err);
+	plan->has_scheduler = plan->scheduler.binary != NULL;
+	return r;
+}
+
+static int parse_expectation(json_t *object, struct test_plan *plan, struct ktstr_error *err)
+{
+	AUTO(free) char *kind = NULL;
+	int r = get_bool(object, "expect_err", &plan->expect_err, err);
+
+	if (r == 0)
+		r = get_string(object, "expect_kind", &kind, err);
+	if (r == 0 && kind && !kind_parse(sv_of(kind), &plan->expect_kind))
+		return error_set(err, -EBADMSG, "expect_kind \"%s\" is no kind", kind);
+	return r;
+}
+
+static int parse_machine(json_t *object, struct test_plan *plan, struct ktstr_error *err)
+{
+	AUTO(free) char *topology = NULL;
+	int r = get_string(object, "topology", &topology, err);
+
+	if (r == 0)
+		r = get_u64(object, "memory_mib", &plan->memory_mib, err);
+	if (r == 0)
+		r = topology_parse(sv_of(topology ?: ""), &plan->topology, err);
+	if (r == 0)
+		plan->memory_mib = topology_memory_mib(&plan->topology, plan->memory_mib);
+	return r;
+}
+
+static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error *err)
+{
+	int r = get_string(object, "name", &plan->name, err);
+
+	if (r < 0)
+		return r;
+	if (!plan->name || !*plan->name || strlen(plan->name) > NAME_MAX_LEN ||
+	    strpbrk(plan->name, "/\\\n") || plan->name[0] == '.')
+		return bad_field("name", err);
+	r = parse_machine(object, plan, err);
+	if (r == 0)
+		r = get_u64(object, "duration_ms", &plan->duration_ms, err);
+	if (r == 0)
+		r = get_u64(object, "timeout_ms", &plan->timeout_ms, err);
+	if (r == 0)
+		r = get_bool(object, "host_only", &plan->host_only, err);
+	if (r == 0)
+		r = get_bool(object, "ignored", &plan->ignored, err);
+	if (r == 0)
+		r = get_strings(object, "include_files", &plan->include_files, err);
+	if (r == 0)
+		r = parse_expectation(object, plan, err);
+	if (r == 0)
+		r = parse_scheduler(object, plan, err);
+	return r < 0 ? error_wrap(err, r, "test %s", plan->name) : 0;
+}
+
+int plans_parse(struct sv json, const char *program, struct test_plans *plans,
+		struct ktstr_error *err)
+{
+	json_error_t why;
+	AUTO(json_decref) json_t *root =
+		json_loadb(json.data, json.len, JSON_REJECT_DUPLICATES, &why);
+	json_t *tests = json_object_get(root, "tests"), *test;
+	size_t i;
+
+	if (!json_is_array(tests))
+		return error_set(err, -EBADMSG, "%s: what it says for --ktstr-describe is not understood%s%s",
+				 program, root ? "" : ": ", root ? "" : why.text);
+	if (json_integer_value(json_object_get(root, "schema")) != 1)
+		return error_set(err, -EBADMSG, "%s: it was built with another version of libktstr",
+				 program);
+	json_array_foreach(tests, i, test) {
+		AUTO(test_plan_done) struct test_plan plan = {.program = xstrdup(program)};
+		int r = parse_plan(test, &plan, err);
+
+		if (r < 0)
+			return error_wrap(err, r, "%s", program);
+		test_plans_push(plans, TAKE(plan, (struct test_plan){0}));
+	}
+	return 0;
+}
+
+int plans_describe(const char *program, struct test_plans *plans, struct ktstr_error *err)
+{
+	AUTO(buf_done) struct buf out = {0};
+	AUTO(free) char *path = strchr(program, '/') ? xstrdup(program) : xasprintf("./%s", program);
+	const char *argv[] = {path, "--ktstr-describe", NULL};
+	int r = run_and_read(argv, DESCRIBE_MAX, deadline_in(DESCRIBE_NS), &out, err);
+
+	if (r < 0)
+		return r;
+	return plans_parse(sv_bytes(buf_text(&out), out.len), path, plans, err);
+}
+
+/* --- the selection ------------------------------------------------------------------------------------- */
+
+static bool wanted(const struct test_plan *plan, const struct selection *selection)
+{
+	if (selection->exact) {
+		struct sv exact = sv_of(selection->exact);
+
+		if (sv_starts(exact, "ktstr/"))
+			exact = sv_skip(exact, strlen("ktstr/"));
+		return sv_eq(exact, plan->name);
+	}
+	if (plan->ignored && !selection->ignored)
+		return false;
+	if (!selection->pattern)
+		return true;
+	if (strpbrk(selection->pattern, "*?["))
+		return fnmatch(selection->pattern, plan->name, 0) == 0;
+	return strstr(plan->name, selection->pattern) != NULL;
+}
+
+static int override_machine(struct test_plan *plan, const struct selection *selection,
+			    struct ktstr_error *err)
+{
+	if (selection->topology) {
+		int r = topology_parse(sv_of(selection->topology), &plan->topology, err);
+
+		if (r < 0)
+			return r;
+		plan->memory_mib = topology_memory_mib(&plan->topology, plan->memory_mib);
+	}
+	if (selection->memory_mib)
+		plan->memory_mib = selection->memory_mib;
+	return 0;
+}
+
+int plans_select(struct test_plans *plans, const struct selection *selection,
+		 struct ktstr_error *err)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plans->len; i++) {
+		int r;
+
+		if (!wanted(&plans->at[i], selection)) {
+			test_plan_done(&plans->at[i]);
+			continue;
+		}
+		if (kept != i)
+			plans->at[kept] = TAKE(plans->at[i], (struct test_plan){0});
+		r = override_machine(&plans->at[kept++], selection, err);
+		if (r < 0)
+			return r;
+	}
+	plans->len = kept;
+	return 0;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * run.h - from test programs to results: asks a program what tests it has, boots a guest for each
+ * (several at once, within the host's CPUs and memory), follows it, and decides what it found.
+ */
+#ifndef RUN_RUN_H
+#define RUN_RUN_H
+
+#include "base/base.h"
+#include "kernel/kernel.h"
+#include "outcome/outcome.h"
+#include "report/report.h"
+#include "topology/topology.h"
+#include "vm/vm.h"
+
+/* --- plan.c: tests as data ------------------------------------------------------------------------ */
+
+struct scheduler_plan {
+	char *name;
+	char *binary;                 /* as declared: a path or a name to look up */
+	struct strings args;
+};
+
+struct test_plan {
+	char *program;                /* path of the test program */
+	char *name;
+	struct topology topology;
+	uint64_t memory_mib;          /* that the guest gets, contract L8 applied */
+	uint64_t duration_ms, timeout_ms;
+	bool has_scheduler;
+	struct scheduler_plan scheduler;
+	struct strings include_files;
+	bool expect_err;
+	enum ktstr_kind expect_kind;  /* KTSTR_KIND_NONE: any */
+	bool host_only;
+	bool ignored;                 /* runs only when asked for by name */
+};
+
+void test_plan_done(struct test_plan *plan);
+DEFINE_VEC(test_plans, struct test_plan, test_plan_done)
+
+/* Parse what a test program prints for --ktstr-describe. -EBADMSG with words. */
+int plans_parse(struct sv json, const char *program, struct test_plans *plans,
+		struct ktstr_error *err);
+
+/* Run the program with --ktstr-describe and append its tests. Its own words are in *err. */
+int plans_describe(const char *program, struct test_plans *plans, struct ktstr_error *err);
+
+/* What the user wants of them. Strings borrowed; NULL or 0: as declared. */
+struct selection {
+	const char *pattern;          /* substring, or a glob when it has one of "*?[" */
+	const char *exact;            /* "name" or "ktstr/name" */
+	const char *topology;
+	uint64_t memory_mib;
+	bool ignored;                 /* include the ones that run only when asked for */
+};
+
+/* Drops what is not wanted, applies overrides. -EINVAL: a bad topology. */
+int plans_select(struct test_plans *plans, const struct selection *selection,
+		 struct ktstr_error *err);
+
+/* --- places.c ------------------------------------------------------------------------------------------ */
+
+/* KTSTR_RUNS_DIR, or XDG state `ktstr/`. The caller's string. */
+char *runs_dir(void);
+
+/*
+ * The directory of one `ktstr test` call: <runs>/<id>/, with an open, locked file `lock` in it for
+ * as long as this process lives. What a killed run left locked by nobody is swept first.
+ */
+struct run_dir {
+	char *id;
+	char *path;
+	int lock_fd;
+};
+int run_dir_make(struct run_dir *ret_dir, struct ktstr_error *err);
+void run_dir_done(struct run_dir *dir);        /* removes `lock` and scratch, keeps results */
+DEFINE_AUTO_DONE(struct run_dir, run_dir_done)
+
+/* Where the scheduler's program is; -ENOENT lists the places (TD-6). The caller's string. */
+int scheduler_find(const struct scheduler_plan *scheduler, const char *test_program, char **ret_path,
+		   struct ktstr_error *err);
+
+/* --- files.c: what travels into the guest ------------------------------------------------------------ */
+
+struct request_config {
+	const struct test_plan *plan;
+	const char *scheduler;        /* host path, or NULL */
+	enum vm_mode mode;
+	uint64_t seed;
+	uint64_t nonce;
+};
+
+/* All frames of the request for this test, files and their libraries included. */
+int request_build(const struct request_config *config, struct buf *ret_request,
+		  struct ktstr_error *err);
+
+/* --- session.c: following one guest -------------------------------------------------------------------- */
+
+#define SESSION_TEXT_MAX (1u << 20)
+
+enum session_end {
+	SESSION_DONE,                 /* the guest said all it had to say */
+	SESSION_PANIC,                /* the kernel stopped */
+	SESSION_QEMU_ENDED,
+	SESSION_TIMEOUT,              /* a stage took longer than its host deadline */
+	SESSION_NONSENSE,             /* what it wrote is no frame */
+	SESSION_CANCELLED,
+};
+
+/* Everything that a guest said and how it ended; judge.c makes an outcome of it. */
+struct session {
+	enum session_end end;
+	char *end_text;               /* the panic line, QEMU's last words, ... or NULL */
+	bool hello;
+	char kernel_release[64];
+	enum wire_stage stage;        /* the last one that had begun */
+	uint64_t stage_host_ns[WIRE_STAGE_COUNT];    /* how long each took, on the host */
+	uint64_t qemu_start_ns;
+	uint64_t test_began_ns, result_at_ns;        /* guest time */
+	bool has_result, has_scheduler_state, has_trouble, done;
+	struct buf result, scheduler_state;          /* JSON as the guest wrote it */
+	struct wire_trouble trouble;
+	char *trouble_text;
+	struct wire_done done_status;
+	struct buf stream[WIRE_STREAM_COUNT];        /* the first SESSION_TEXT_MAX of each */
+	char *console_tail;
+};
+
+void session_done(struct session *session);
+DEFINE_AUTO_DONE(struct session, session_done)
+
+struct session_config {
+	struct vm_config vm;          /* card_fd is filled in here */
+	struct sv request;
+	uint64_t nonce;
+	const struct test_plan *plan;
+	int cancel_fd;
+	void (*on_stage)(void *arg, const char *stage);      /* may be NULL */
+	void *arg;
+};
+
+/* Boot and follow it to its end; QEMU is gone afterwards. Errors are only ours: QEMU did not start. */
+int session_run(const struct session_config *config, struct session *ret_session,
+		struct ktstr_error *err);
+
+/* --- judge.c: from what a guest said to an outcome; pure -------------------------------------------------- */
+
+int judge_session(const struct test_plan *plan, const struct session *session,
+		  struct outcome *ret_outcome, struct ktstr_error *err);
+
+/* Passing is the failure, and a kind wants that kind (test.h, expect_err). */
+void judge_expectation(const struct test_plan *plan, struct outcome *outcome);
+
+/* --- evidence.c: who scheduled ------------------------------------------------------------------------------ */
+
+/* The guest's words about sched_ext at four moments, checked and bounded. */
+struct ext_moment {
+	char *state, *ops;            /* NULL: unknown, none */
+	uint64_t enable_seq, nr_rejected;
+};
+
+struct evidence {
+	bool asked;
+	struct ext_moment before, start, during, after;
+	uint64_t run_count_start, run_count_during;  /* of all struct_ops programs */
+	json_t *programs;             /* [{name, run_count}] at `during`: increments since `start` */
+	char *ended_early;            /* "exit status 1"; NULL: it ran until it was stopped */
+	uint64_t ended_ns;
+};
+
+int evidence_read(struct sv json, struct evidence *ret_evidence, struct ktstr_error *err);
+void evidence_done(struct evidence *evidence);
+DEFINE_AUTO_DONE(struct evidence, evidence_done)
+json_t *evidence_to_json(const struct evidence *evidence, struct sv kernel_log);
+
+/*
+ * Did the scheduler that was asked for run the workers? Adds what speaks against it: a failure when
+ * it died, an error when it did not schedule at all. True when it did schedule.
+ */
+bool evidence_judge(const struct evidence *evidence, const struct test_plan *plan,
+		    const json_t *workers, struct sv kernel_log, struct outcome *outcome);
+
+/* --- runner.c -------------------------------------------------------------------------------------------------- */
+
+struct run_config {
+	const struct test_plans *plans;
+	const struct qemu *qemu;
+	const struct kernel *kernel;
+	const char *initramfs;
+	const struct run_dir *dir;
+	enum vm_mode mode;
+	uint64_t seed;
+	unsigned icount_shift;
+	unsigned jobs;                /* guests at once; 0: as the host's CPUs allow */
+	int cancel_fd;
+	bool verbose_kernel;
+	struct report *report;
+	struct progress *progress;    /* may be NULL */
+};
+
+/* Run all plans; every result goes to the report in the plans' order. Only our own failures return. */
+int run_tests(const struct run_config *config, struct report_totals *ret_totals,
+	      struct ktstr_error *err);
+
+#endif

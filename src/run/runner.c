@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * runner.c - many tests at once. A thread drives one guest at a time; a test starts when the host's
+ * CPUs and memory have room for it, in the order of the plans. The calling thread hands results to
+ * the report, also in that order.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "run/one.h"
+
+#define TICK_NS (200 * NS_PER_MS)
+#define THREADS_MAX 64
+
+struct cost {
+	uint64_t cpus, memory_mib;
+};
+
+struct slot {
+	bool finished, cancelled;
+	struct result result;
+};
+
+struct pool {
+	const struct run_config *config;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct slot *slots;
+	size_t next;                          /* the first test that nobody has taken */
+	unsigned running;
+	struct cost have, used;
+	bool stop;
+};
+
+static uint64_t host_cpus(void)
+{
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return count > 0 ? (uint64_t)count : 1;
+}
+
+/* What may be used of the host's memory: four fifths of what is available now. */
+static uint64_t host_memory_mib(void)
+{
+	AUTO(buf_done) struct buf text = {0};
+	uint64_t kib = 1 << 20;
+	struct sv rest, line;
+
+	if (file_read(AT_FDCWD, "/proc/meminfo", 1 << 16, &text, NULL) < 0)
+		return kib >> 10;
+	rest = sv_bytes(buf_text(&text), text.len);
+	while (sv_line(&rest, &line)) {
+		struct sv name = sv_split(&line, ':');
+
+		line = sv_trim(line);
+		if (sv_eq(name, "MemAvailable"))
+			(void)sv_u64(sv_split(&line, ' '), UINT64_MAX, &kib);
+	}
+	return (kib >> 10) * 4 / 5;
+}
+
+/* Under instruction counting all vCPUs share one host thread; otherwise each has its own. */
+static struct cost cost_of(const struct run_config *config, size_t index)
+{
+	const struct test_plan *plan = &config->plans->at[index];
+	uint64_t cpus = topology_cpus(&plan->topology);
+
+	if (plan->host_only)
+		return (struct cost){.cpus = host_cpus()};
+	if (config->mode == VM_DET)
+		cpus = 1;
+	return (struct cost){.cpus = cpus, .memory_mib = plan->memory_mib};
+}
+
+static bool fits(const struct pool *pool, struct cost cost)
+{
+	bool memory = pool->used.memory_mib + cost.memory_mib <= pool->have.memory_mib;
+
+	if (pool->running == 0)
+		return true;        /* alone, a test gets what there is */
+	if (pool->config->jobs)
+		return memory && pool->running < pool->config->jobs;
+	return memory && pool->used.cpus + cost.cpus <= pool->have.cpus;
+}
+
+/* With the lock held: wait for a test that fits. False when none is left. */
+static bool take_test(struct pool *pool, size_t *ret_index, struct cost *ret_cost)
+{
+	for (;;) {
+		if (pool->stop || pool->next == pool->config->plans->len)
+			return false;
+		*ret_cost = cost_of(pool->config, pool->next);
+		if (fits(pool, *ret_cost))
+			break;
+		pthread_cond_wait(&pool->changed, &pool->lock);
+	}
+	pool->running++;
+	pool->used.cpus += ret_cost->cpus;
+	pool->used.memory_mib += ret_cost->memory_mib;
+	*ret_index = pool->next++;
+	return true;
+}
+
+static void *work(void *arg)
+{
+	struct pool *pool = arg;
+	struct cost cost;
+	size_t index;
+
+	pthread_mutex_lock(&pool->lock);
+	while (take_test(pool, &index, &cost)) {
+		struct slot *slot = &pool->slots[index];
+		int r;
+
+		pthread_mutex_unlock(&pool->lock);
+		r = one_run(pool->config, index, &slot->result);
+		if (pool->config->progress)
+			progress_finish(pool->config->progress, index);
+		pthread_mutex_lock(&pool->lock);
+		pool->running--;
+		pool->used.cpus -= cost.cpus;
+		pool->used.memory_mib -= cost.memory_mib;
+		slot->cancelled = r == -ECANCELED;
+		slot->finished = true;
+		pool->stop = pool->stop || slot->cancelled;
+		pthread_cond_broadcast(&pool->changed);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return NULL;
+}
+
+static void wait_for_change(struct pool *pool)
+{
+	struct timespec until;
+	uint64_t at = clock_ns() + TICK_NS;
+
+	until = (struct timespec){.tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = (long)(at % NS_PER_S)};
+	(void)pthread_cond_timedwait(&pool->changed, &pool->lock, &until);
+	if (pool->config->progress)
+		progress_tick(pool->config->progress);
+}
+
+/* Hand over results as they become known; with an interruption, those that were found. */
+static void report_all(struct pool *pool, struct report_totals *totals)
+{
+	pthread_mutex_lock(&pool->lock);
+	for (size_t i = 0; i < pool->config->plans->len; i++) {
+		struct slot *slot = &pool->slots[i];
+
+		while (!slot->finished && !(pool->stop && i >= pool->next))
+			wait_for_change(pool);
+		if (!slot->finished || slot->cancelled) {
+			totals->interrupted = true;
+			continue;
+		}
+		totals->count[slot->result.outcome.state]++;
+		pthread_mutex_unlock(&pool->lock);
+		report_result(pool->config->report, &slot->result);
+		pthread_mutex_lock(&pool->lock);
+	}
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static void pool_init(struct pool *pool, const struct run_config *config)
+{
+	pthread_condattr_t monotonic;
+
+	*pool = (struct pool){
+		.config = config,
+		.have = {.cpus = host_cpus(), .memory_mib = host_memory_mib()},
+		.slots = xcalloc(config->plans->len, sizeof(*pool->slots)),
+	};
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&pool->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+static void pool_done(struct pool *pool)
+{
+	for (size_t i = 0; i < pool->config->plans->len; i++)
+		result_done(&pool->slots[i].result);
+	free(pool->slots);
+	pthread_cond_destroy(&pool->changed);
+	pthread_mutex_destroy(&pool->lock);
+}
+DEFINE_AUTO_DONE(struct pool, pool_done)
+
+int run_tests(const struct run_config *config, struct report_totals *ret_totals,
+	      struct ktstr_error *err)
+{
+	AUTO(pool_done) struct pool pool;
+	pthread_t threads[THREADS_MAX];
+	size_t wanted, started = 0;
+	int r = 0;
+
+	pool_init(&pool, config);
+	wanted = config->jobs ? config->jobs : pool.have.cpus;
+	if (wanted > config->plans->len)
+		wanted = config->plans->len;
+	if (wanted > THREADS_MAX)
+		wanted = THREADS_MAX;
+	while (started < wanted && r == 0) {
+		r = pthread_create(&threads[started], NULL, work, &pool);
+		started += r == 0;
+	}
+	if (started == 0 && wanted)
+		return error_set(err, -r, "start a thread: %s", strerrordesc_np(r));
+	report_all(&pool, ret_totals);
+	for (size_t i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	return 0;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * session.c - one guest followed from QEMU's start to its end. Host deadlines here decide only that
+ * a run could not be finished; what decides a verdict runs on the guest's clock.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "run/run.h"
+
+#define POLL_NS (5 * NS_PER_MS)              /* the one poll of DESIGN section 9: the card's log */
+#define CONSOLE_TAIL_MAX 8192
+#define TEXT_MAX 4096
+
+void session_done(struct session *session)
+{
+	free(session->end_text);
+	free(session->trouble_text);
+	free(session->console_tail);
+	buf_done(&session->result);
+	buf_done(&session->scheduler_state);
+	for (int i = 0; i < WIRE_STREAM_COUNT; i++)
+		buf_done(&session->stream[i]);
+}
+
+struct follow {
+	const struct session_config *config;
+	struct session *session;
+	struct card_host card;
+	struct vm *vm;
+	uint64_t stage_since_ns;
+	struct deadline stage_deadline;
+};
+
+static void follow_done(struct follow *follow)
+{
+	vm_free(follow->vm);
+	card_done(&follow->card);
+}
+DEFINE_AUTO_DONE(struct follow, follow_done)
+
+/*
+ * How long the host waits for a stage. Emulation is slow and shares the host with other guests, so
+ * these are generous; a test's own limit is on the guest's clock.
+ */
+static uint64_t stage_limit_ns(const struct session_config *config, enum wire_stage stage)
+{
+	uint64_t slow = config->vm.mode == VM_KVM ? 1 : 6;
+	uint64_t cpus = topology_cpus(&config->vm.topology);
+
+	switch (stage) {
+	case WIRE_STAGE_BOOT:
+		return slow * (30 + cpus) * NS_PER_S;
+	case WIRE_STAGE_TEST:
+		return slow * (30 * NS_PER_S + 2 * config->plan->timeout_ms * NS_PER_MS);
+	case WIRE_STAGE_SETUP:
+	case WIRE_STAGE_SCHEDULER:
+	case WIRE_STAGE_TEARDOWN:
+	case WIRE_STAGE_COUNT:
+		break;
+	}
+	return slow * 30 * NS_PER_S;
+}
+
+static void begin_stage(struct follow *follow, enum wire_stage stage)
+{
+	uint64_t now = clock_ns();
+
+	follow->session->stage_host_ns[follow->session->stage] += now - follow->stage_since_ns;
+	follow->session->stage = stage;
+	follow->stage_since_ns = now;
+	follow->stage_deadline = deadline_in(stage_limit_ns(follow->config, stage));
+	if (follow->config->on_stage)
+		follow->config->on_stage(follow->config->arg, wire_stage_name(stage));
+}
+
+static int bad_frame(const struct wire_frame *frame, struct ktstr_error *err)
+{
+	return error_set(err, -EBADMSG, "frame of type %u has a wrong size (%u)", frame->type,
+			 frame->len);
+}
+
+static int take_stage(struct follow *follow, const struct wire_frame *frame, struct sv payload,
+		      struct ktstr_error *err)
+{
+	uint32_t stage;
+
+	if (payload.len != sizeof(stage))
+		return bad_frame(frame, err);
+	memcpy(&stage, payload.data, sizeof(stage));
+	if (stage >= WIRE_STAGE_COUNT || stage <= (uint32_t)follow->session->stage)
+		return error_set(err, -EBADMSG, "stage %u after stage %u", stage,
+				 (unsigned)follow->session->stage);
+	if (stage == WIRE_STAGE_TEST)
+		follow->session->test_began_ns = frame->time_ns;
+	begin_stage(follow, (enum wire_stage)stage);
+	return 0;
+}
+
+static int take_output(struct session *session, const struct wire_frame *frame, struct sv payload,
+		       struct ktstr_error *err)
+{
+	uint32_t stream;
+
+	if (payload.len < sizeof(stream))
+		return bad_frame(frame, err);
+	memcpy(&stream, payload.data, sizeof(stream));
+	if (stream >= WIRE_STREAM_COUNT)
+		return error_set(err, -EBADMSG, "output of unknown stream %u", stream);
+	payload = sv_skip(payload, sizeof(stream));
+	buf_bytes(&session->stream[stream], payload.data, payload.len);
+	return 0;
+}
+
+static int take_trouble(struct session *session, const struct wire_frame *frame, struct sv payload,
+			struct ktstr_error *err)
+{
+	if (payload.len < sizeof(session->trouble))
+		return bad_frame(frame, err);
+	if (session->has_trouble)
+		return 0;        /* the first one is the cause */
+	memcpy(&session->trouble, payload.data, sizeof(session->trouble));
+	payload = sv_skip(payload, sizeof(session->trouble));
+	session->trouble_text = xstrndup(payload.data, payload.len < TEXT_MAX ? payload.len : TEXT_MAX);
+	session->has_trouble = true;
+	return 0;
+}
+
+static int take_hello(struct session *session, const struct wire_frame *frame, struct sv payload,
+		      struct ktstr_error *err)
+{
+	struct wire_hello hello;
+
+	if (payload.len != sizeof(hello))
+		return bad_frame(frame, err);
+	memcpy(&hello, payload.data, sizeof(hello));
+	if (hello.version != WIRE_VERSION)
+		return error_set(err, -EBADMSG, "the guest init is of version %u, not %d",
+				 hello.version, WIRE_VERSION);
+	memcpy(session->kernel_release, hello.kernel_release, sizeof(session->kernel_release) - 1);
+	session->hello = true;
+	return 0;
+}
+
+static int take_frame(struct follow *follow, const struct wire_frame *frame, struct sv payload,
+		      struct ktstr_error *err)
+{
+	struct session *session = follow->session;
+
+	switch (frame->type) {
+	case WIRE_HELLO:
+		return take_hello(session, frame, payload, err);
+	case WIRE_STAGE:
+		return take_stage(follow, frame, payload, err);
+	case WIRE_OUTPUT:
+		return take_output(session, frame, payload, err);
+	case WIRE_TROUBLE:
+		return take_trouble(session, frame, payload, err);
+	case WIRE_RESULT:
+		buf_clear(&session->result);
+		buf_bytes(&session->result, payload.data, payload.len);
+		session->has_result = true;
+		session->result_at_ns = frame->time_ns;
+		return 0;
+	case WIRE_SCHEDULER_STATE:
+		buf_clear(&session->scheduler_state);
+		buf_bytes(&session->scheduler_state, payload.data, payload.len);
+		session->has_scheduler_state = true;
+		return 0;
+	case WIRE_DONE:
+		if (payload.len != sizeof(session->done_status))
+			return bad_frame(frame, err);
+		memcpy(&session->done_status, payload.data, sizeof(session->done_status));
+		session->done = true;
+		return 0;
+	default:
+		return error_set(err, -EBADMSG, "frame of unknown type %u", frame->type);
+	}
+}
+
+/* Read what has been written. *ret_bell: the doorbell frame that came last, or -1. */
+static int read_card(struct follow *follow, int *ret_bell, struct ktstr_error *err)
+{
+	*ret_bell = -1;
+	for (;;) {
+		struct wire_frame frame;
+		struct sv payload;
+		uint32_t bell;
+		int r = card_next(&follow->card, &frame, &payload, err);
+
+		if (r <= 0)
+			return r;
+		*ret_bell = -1;
+		if (frame.type == WIRE_DOORBELL && payload.len == sizeof(bell)) {
+			memcpy(&bell, payload.data, sizeof(bell));
+			*ret_bell = (int)(bell & 0xff);
+			continue;
+		}
+		r = take_frame(follow, &frame, payload, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int end_with(struct follow *follow, enum session_end end, char *text)
+{
+	follow->session->end = end;
+	follow->session->end_text = text;
+	return 1;
+}
+
+static char *console_path(const struct session_config *config)
+{
+	return xasprintf("%s/console.log", config->vm.dir);
+}
+
+static char *panic_line(const struct session_config *config)
+{
+	AUTO(free) char *path = console_path(config);
+	AUTO(free) char *tail = console_tail(path, 1 << 16);
+
+	return console_panic(sv_of(tail));
+}
+
+/* The VM stands still: a doorbell, or the kernel's own panic notifier. 1: that was the end. */
+static int on_pause(struct follow *follow, int bell, struct ktstr_error *err)
+{
+	switch (bell) {
+	case WIRE_BELL_DONE:
+		return end_with(follow, SESSION_DONE, NULL);
+	case WIRE_BELL_DRAIN:
+		card_reset_log(&follow->card);
+		return vm_resume(follow->vm, err);
+	default:
+		return end_with(follow, SESSION_PANIC, panic_line(follow->config));
+	}
+}
+
+static int on_qemu_end(struct follow *follow)
+{
+	char *panic = panic_line(follow->config);
+	AUTO(buf_done) struct buf how = {0};
+
+	if (panic)
+		return end_with(follow, SESSION_PANIC, panic);
+	vm_describe_end(follow->vm, &how);
+	return end_with(follow, SESSION_QEMU_ENDED, buf_take(&how));
+}
+
+static int on_timeout(struct follow *follow)
+{
+	enum wire_stage stage = follow->session->stage;
+	AUTO(free) char *path = console_path(follow->config);
+	AUTO(free) char *tail = console_tail(path, 4096);
+	struct sv last = sv_trim(sv_of(tail));
+	const char *newline = last.len ? memrchr(last.data, '\n', last.len) : NULL;
+
+	if (newline)
+		last = sv_skip(last, (size_t)(newline - last.data) + 1);
+	return end_with(follow, SESSION_TIMEOUT,
+			xasprintf("stage %s did not end within %llu s%s%.*s", wire_stage_name(stage),
+				  (unsigned long long)(stage_limit_ns(follow->config, stage) / NS_PER_S),
+				  last.len ? "; the kernel's last line: "
+					   : "; the kernel printed nothing",
+				  SV_ARG(last)));
+}
+
+/* One round; 1 when the session has ended. */
+static int step(struct follow *follow, struct ktstr_error *err)
+{
+	struct ktstr_error nonsense = {0};
+	enum vm_event event;
+	int bell, r;
+
+	r = vm_wait(follow->vm, deadline_earlier(follow->stage_deadline, deadline_in(POLL_NS)),
+		    follow->config->cancel_fd, &event, err);
+	if (r < 0)
+		return r;
+	if (read_card(follow, &bell, &nonsense) < 0)
+		return end_with(follow, SESSION_NONSENSE, xstrdup(nonsense.msg));
+	switch (event) {
+	case VM_PAUSED:
+		return on_pause(follow, bell, err);
+	case VM_ENDED:
+		return on_qemu_end(follow);
+	case VM_CANCELLED:
+		return end_with(follow, SESSION_CANCELLED, NULL);
+	case VM_NOTHING:
+		break;
+	}
+	return deadline_passed(follow->stage_deadline) ? on_timeout(follow) : 0;
+}
+
+static void session_init(struct session *session)
+{
+	*session = (struct session){
+		.result.max = WIRE_GUEST_PAYLOAD_MAX,
+		.scheduler_state.max = WIRE_GUEST_PAYLOAD_MAX,
+	};
+	for (int i = 0; i < WIRE_STREAM_COUNT; i++)
+		session->stream[i].max = SESSION_TEXT_MAX;
+}
+
+int session_run(const struct session_config *config, struct session *ret_session,
+		struct ktstr_error *err)
+{
+	AUTO(session_done) struct session session;
+	AUTO(follow_done) struct follow follow = {.config = config, .session = &session};
+	AUTO(free) char *path = console_path(config);
+	struct vm_config vm = config->vm;
+	uint64_t began = clock_ns();
+	int r;
+
+	session_init(&session);
+	follow.card.fd = -1;
+	r = card_make(config->request, config->nonce, &follow.card, err);
+	if (r < 0)
+		return r;
+	vm.card_fd = follow.card.fd;
+	if (config->on_stage)
+		config->on_stage(config->arg, "QEMU");
+	r = vm_start(&vm, &follow.vm, err);
+	if (r < 0)
+		return r;
+	follow.stage_since_ns = clock_ns();
+	session.qemu_start_ns = follow.stage_since_ns - began;
+	begin_stage(&follow, WIRE_STAGE_BOOT);
+	do
+		r = step(&follow, err);
+	while (r == 0);
+	if (r < 0)
+		return r;
+	session.stage_host_ns[session.stage] += clock_ns() - follow.stage_since_ns;
+	session.console_tail = console_tail(path, CONSOLE_TAIL_MAX);
+	*ret_session = TAKE(session, (struct session){0});
+	return 0;
+}

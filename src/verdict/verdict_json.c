@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "verdict/verdict.h"
+
+static void put_count(struct json_out *json, const char *key, uint64_t value)
+{
+	jout_u64(json, key, value < INT64_MAX ? value : INT64_MAX);
+}
+
+static void put_detail(struct json_out *json, enum ktstr_kind kind, const char *text)
+{
+	jout_object(json, NULL);
+	jout_string(json, "kind", kind_name(kind));
+	jout_string(json, "text", text);
+	jout_end(json);
+}
+
+static void put_left_out(struct json_out *json, const struct ktstr_verdict *verdict)
+{
+	AUTO(buf_done) struct buf text = {0};
+	const struct {
+		size_t count;
+		const char *what;
+	} rows[] = {
+		{verdict->left_out.details, "details"},
+		{verdict->left_out.metrics, "values of new metrics"},
+		{verdict->left_out.cgroups, "cgroups' statistics"},
+		{verdict->left_out.workers, "worker reports"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].count)
+			buf_printf(&text, "%s%zu more %s", text.len ? ", " : "", rows[i].count,
+				   rows[i].what);
+	}
+	if (text.len == 0)
+		return;
+	buf_str(&text, " were left out");
+	put_detail(json, KTSTR_KIND_NOTE, buf_text(&text));
+}
+
+static void put_details(struct json_out *json, const struct ktstr_verdict *verdict)
+{
+	jout_array(json, "details");
+	vec_each(detail, &verdict->details)
+		put_detail(json, detail->kind, detail->text);
+	put_left_out(json, verdict);
+	jout_end(json);
+}
+
+static void put_metrics(struct json_out *json, const struct metrics *metrics)
+{
+	jout_object(json, "metrics");
+	vec_each(metric, metrics)
+		jout_real(json, metric->name, metric->value);
+	jout_end(json);
+}
+
+static void put_window(struct json_out *json, const struct machine_window *window)
+{
+	if (window->wall_ns == 0) {
+		jout_null(json, "window");
+		return;
+	}
+	jout_object(json, "window");
+	put_count(json, "wall_ns", window->wall_ns);
+	put_count(json, "cpus", window->cpus);
+	put_count(json, "idle_ns", window->idle_ns);
+	jout_end(json);
+}
+
+static void put_cgroup(struct json_out *json, const struct cgroup_stats *stats)
+{
+	jout_object(json, NULL);
+	jout_string(json, "name", stats->name);
+	put_count(json, "workers", stats->workers);
+	put_count(json, "cpus", stats->cpus);
+	jout_real(json, "off_cpu_pct_avg", stats->off_cpu_pct_avg);
+	jout_real(json, "off_cpu_pct_min", stats->off_cpu_pct_min);
+	jout_real(json, "off_cpu_pct_max", stats->off_cpu_pct_max);
+	jout_real(json, "spread_pct", stats->spread_pct);
+	jout_real(json, "max_gap_ms", stats->max_gap_ms);
+	jout_i64(json, "max_gap_cpu", stats->max_gap_cpu);
+	put_count(json, "migrations", stats->migrations);
+	put_count(json, "iterations", stats->iterations);
+	jout_real(json, "run_delay_us_mean", stats->run_delay_us_mean);
+	jout_real(json, "run_delay_us_worst", stats->run_delay_us_worst);
+	jout_real(json, "wake_us_p99", stats->wake_us_p99);
+	jout_real(json, "wake_us_median", stats->wake_us_median);
+	jout_end(json);
+}
+
+static void put_worker(struct json_out *json, const struct worker_report *report)
+{
+	AUTO(buf_done) struct buf cpus = {0};
+
+	cpuset_format(&report->cpus, &cpus);
+	jout_object(json, NULL);
+	jout_string(json, "cgroup", report->cgroup);
+	put_count(json, "index", report->index);
+	jout_i64(json, "tid", report->tid);
+	jout_bool(json, "completed", report->completed);
+	jout_i64(json, "wait_status", report->wait_status);
+	put_count(json, "work_units", report->work_units);
+	put_count(json, "iterations", report->iterations);
+	put_count(json, "wall_ns", report->wall_ns);
+	put_count(json, "cpu_ns", report->cpu_ns);
+	put_count(json, "run_delay_ns", report->run_delay_ns);
+	put_count(json, "sched_run_ns", report->sched_run_ns);
+	put_count(json, "timeslices", report->timeslices);
+	put_count(json, "migrations", report->migrations);
+	put_count(json, "max_gap_ns", report->max_gap_ns);
+	put_count(json, "max_gap_at_ns", report->max_gap_at_ns);
+	jout_i64(json, "max_gap_cpu", report->max_gap_cpu);
+	jout_string(json, "cpus", buf_text(&cpus));
+	jout_bool(json, "scheduler_known", report->scheduler_known);
+	if (report->scheduler_known)
+		jout_bool(json, "ext_enabled", report->ext_enabled);
+	else
+		jout_null(json, "ext_enabled");
+	put_count(json, "wake_count", report->wake_count);
+	put_count(json, "wake_ns_p50", report->wake_ns_p50);
+	put_count(json, "wake_ns_p99", report->wake_ns_p99);
+	put_count(json, "wake_ns_max", report->wake_ns_max);
+	jout_end(json);
+}
+
+void verdict_to_json(const struct ktstr_verdict *verdict, struct buf *buf)
+{
+	struct json_out json = {.buf = buf};
+
+	jout_object(&json, NULL);
+	jout_string(&json, "state", state_row(verdict->state)->word);
+	put_details(&json, verdict);
+	put_metrics(&json, &verdict->metrics);
+	put_window(&json, &verdict->window);
+	jout_array(&json, "cgroups");
+	vec_each(stats, &verdict->cgroups)
+		put_cgroup(&json, stats);
+	jout_end(&json);
+	jout_array(&json, "workers");
+	vec_each(report, &verdict->workers)
+		put_worker(&json, report);
+	jout_end(&json);
+	jout_end(&json);
+}

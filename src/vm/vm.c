@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vm/vm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "vm/qmp.h"
+
+#define START_NS (20 * NS_PER_S)        /* exec to the end of the QMP handshake */
+#define COMMAND_NS (10 * NS_PER_S)
+#define QMP_FD 3                        /* numbers of the descriptors that QEMU gets */
+#define CARD_FD 4
+
+DEFINE_AUTO(json_t *, json_decref)
+
+struct vm {
+	struct child qemu;
+	struct qmp qmp;
+	char *log_path;
+	bool ended;
+	int status;             /* of waitpid(), once ended */
+};
+
+void vm_free(struct vm *vm)
+{
+	if (!vm)
+		return;
+	child_done(&vm->qemu);
+	qmp_done(&vm->qmp);
+	free(vm->log_path);
+	free(vm);
+}
+
+pid_t vm_pid(const struct vm *vm)
+{
+	return vm->qemu.pid;
+}
+
+void vm_describe_end(const struct vm *vm, struct buf *buf)
+{
+	AUTO(free) char *log = console_tail(vm->log_path, 600);
+	struct sv last = sv_trim(sv_of(log));
+
+	status_describe(vm->status, buf);
+	if (last.len)
+		buf_printf(buf, " (%.*s)", SV_ARG(last));
+}
+
+static int start_qemu(const struct vm_config *config, struct vm *vm, int qemu_end,
+		      struct ktstr_error *err)
+{
+	AUTO(strings_done) struct strings argv = vm_argv(config, QMP_FD, CARD_FD);
+	AUTO(fd_close) int log_fd =
+		open(vm->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	struct spawn_config spawn = {
+		.argv = (const char *const *)argv.at,
+		.stdin_fd = -1,
+		.stdout_fd = log_fd,
+		.stderr_fd = log_fd,
+		.keep_fd = {qemu_end, config->card_fd},
+		.keep_fd_count = 2,
+	};
+
+	if (log_fd < 0)
+		return error_sys(err, "create %s", vm->log_path);
+	return child_spawn(&spawn, &vm->qemu, err);
+}
+
+/* QEMU ended or stayed silent during the handshake: its own words say more than ours. */
+static int explain_start(struct vm *vm, int r, struct ktstr_error *err)
+{
+	AUTO(buf_done) struct buf how = {0};
+
+	if (r != -ECONNRESET ||
+	    child_wait(&vm->qemu, deadline_in(COMMAND_NS), &vm->status) < 0)
+		return error_wrap(err, r, "QEMU did not start");
+	vm_describe_end(vm, &how);
+	return error_set(err, -EIO, "QEMU did not start: %s", buf_text(&how));
+}
+
+int vm_start(const struct vm_config *config, struct vm **ret_vm, struct ktstr_error *err)
+{
+	AUTO(vm_free) struct vm *vm = xcalloc(1, sizeof(*vm));
+	AUTO(fd_close) int qemu_end = -1;
+	struct deadline deadline = deadline_in(START_NS);
+	int ends[2], r;
+
+	vm->qemu = CHILD_NONE;
+	vm->log_path = xasprintf("%s/qemu.log", config->dir);
+	vm->qmp.fd = -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_sys(err, "socketpair for QMP");
+	qmp_init(&vm->qmp, ends[0]);
+	qemu_end = ends[1];
+	r = start_qemu(config, vm, qemu_end, err);
+	if (r < 0)
+		return r;
+	fd_close(TAKE_FD(qemu_end));        /* so that we see QEMU hang up */
+	r = qmp_handshake(&vm->qmp, deadline, err);
+	if (r == 0)
+		r = qmp_execute(&vm->qmp, "cont", deadline, NULL, err);
+	if (r < 0)
+		return explain_start(vm, r, err);
+	*ret_vm = TAKE_PTR(vm);
+	return 0;
+}
+
+/* 1: an event that matters. QEMU sends RESUME, RTC_CHANGE and others, which do not. */
+static int look_at_events(struct vm *vm, enum vm_event *ret_event, struct ktstr_error *err)
+{
+	for (;;) {
+		AUTO(json_decref) json_t *event = NULL;
+		const char *name;
+		int r = qmp_event(&vm->qmp, &event, err);
+
+		if (r <= 0)
+			return r;
+		name = json_string_value(json_object_get(event, "event"));
+		if (name && strcmp(name, "GUEST_PANICKED") == 0) {
+			*ret_event = VM_PAUSED;
+			return 1;
+		}
+	}
+}
+
+int vm_wait(struct vm *vm, struct deadline deadline, int cancel_fd, enum vm_event *ret_event,
+	    struct ktstr_error *err)
+{
+	for (;;) {
+		struct pollfd wait[3] = {
+			{.fd = vm->qmp.fd, .events = POLLIN},
+			{.fd = vm->qemu.pid_fd, .events = POLLIN},
+			{.fd = cancel_fd, .events = POLLIN},
+		};
+		int r = vm->ended ? -ECONNRESET : look_at_events(vm, ret_event, err);
+
+		if (r == 1)
+			return 0;
+		if (r == -ECONNRESET) {
+			if (!vm->ended && child_wait(&vm->qemu, deadline_in(COMMAND_NS), &vm->status) < 0)
+				return error_wrap(err, r, "QEMU closed QMP and did not end");
+			vm->ended = true;
+			*ret_event = VM_ENDED;
+			return 0;
+		}
+		if (r < 0)
+			return r;
+		if (deadline_passed(deadline)) {
+			*ret_event = VM_NOTHING;
+			return 0;
+		}
+		if (poll(wait, 3, deadline_poll_ms(deadline)) < 0 && errno != EINTR)
+			return error_sys(err, "wait for QEMU");
+		if (wait[2].revents) {
+			*ret_event = VM_CANCELLED;
+			return 0;
+		}
+	}
+}
+
+int vm_resume(struct vm *vm, struct ktstr_error *err)
+{
+	return qmp_execute(&vm->qmp, "cont", deadline_in(COMMAND_NS), NULL, err);
+}

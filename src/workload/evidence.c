@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "workload/evidence.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define PROC_FILE_MAX (64u << 10)
+#define PROC_PATH_MAX 32
+#define STAT_CPU_FIELD 37
+
+int task_parse_schedstat(struct sv text, struct task_sample *sample)
+{
+	struct sv rest = sv_trim(text);
+	uint64_t value[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (sv_u64(sv_split(&rest, ' '), UINT64_MAX, &value[i]) < 0)
+			return -EINVAL;
+	}
+	if (rest.data)
+		return -EINVAL;
+	sample->run_ns = value[0];
+	sample->wait_ns = value[1];
+	sample->timeslices = value[2];
+	return 0;
+}
+
+/*
+ * "17 (name) S 1 17 ...": the name may hold anything, parentheses and spaces included. Behind it
+ * the first field is the state and the 37th the CPU.
+ */
+int task_parse_stat(struct sv text, struct task_sample *sample)
+{
+	struct sv rest = sv_trim(text), field;
+	size_t name_end = rest.len;
+	uint32_t cpu;
+
+	while (name_end > 0 && rest.data[name_end - 1] != ')')
+		name_end--;
+	rest = sv_skip(rest, name_end);
+	if (name_end == 0 || !sv_starts(rest, " "))
+		return -EINVAL;
+	rest = sv_skip(rest, 1);
+	field = sv_split(&rest, ' ');
+	if (field.len != 1)
+		return -EINVAL;
+	sample->state = field.data[0];
+	for (unsigned i = 1; i < STAT_CPU_FIELD; i++)
+		field = sv_split(&rest, ' ');
+	if (sv_u32(field, CPUSET_CPU_MAX - 1, &cpu) < 0)
+		return -EINVAL;
+	sample->cpu = (int32_t)cpu;
+	return 0;
+}
+
+void task_parse_sched(struct sv text, struct task_sample *sample)
+{
+	struct sv line;
+
+	while (sv_line(&text, &line)) {
+		struct sv value = line;
+		struct sv name = sv_split(&value, ':');
+
+		if (sv_eq(sv_trim(name), "ext.enabled"))
+			sample->ext_enabled = sv_eq(sv_trim(value), "1");
+	}
+}
+
+static int read_task_file(int proc_fd, pid_t pid, const char *name, struct buf *buf)
+{
+	char path[PROC_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%d/%s", pid, name);
+	return file_read(proc_fd, path, PROC_FILE_MAX, buf, NULL);
+}
+
+struct task_sample task_sample_counters(int proc_fd, pid_t pid)
+{
+	struct task_sample sample = {.at_ns = clock_ns(), .cpu = -1};
+	AUTO(buf_done) struct buf counters = {0};
+	AUTO(buf_done) struct buf state = {0};
+
+	if (read_task_file(proc_fd, pid, "schedstat", &counters) == 0 &&
+	    task_parse_schedstat(sv_bytes(buf_text(&counters), counters.len), &sample) == 0)
+		sample.counted = true;
+	if (read_task_file(proc_fd, pid, "stat", &state) == 0)
+		(void)task_parse_stat(sv_bytes(buf_text(&state), state.len), &sample);
+	return sample;
+}
+
+void task_sample_scheduler(int proc_fd, pid_t pid, struct task_sample *sample)
+{
+	AUTO(buf_done) struct buf text = {0};
+
+	if (read_task_file(proc_fd, pid, "sched", &text) < 0)
+		return;
+	sample->scheduler_known = true;
+	task_parse_sched(sv_bytes(buf_text(&text), text.len), sample);
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static uint64_t open_wait_ns(const struct worker_evidence *evidence)
+{
+	const struct task_sample *after = &evidence->after;
+	uint64_t window_ns = less(after->at_ns, evidence->release_ns);
+	uint64_t open_ns = less(after->at_ns, evidence->since_ns);
+	uint64_t known_ns = less(after->run_ns, evidence->before.run_ns) +
+			    less(after->wait_ns, evidence->before.wait_ns);
+	uint64_t room_ns = less(window_ns, known_ns);
+
+	if (after->state != 'R')
+		return 0;
+	return open_ns < room_ns ? open_ns : room_ns;
+}
+
+static void add_counters(struct worker_report *report, const struct worker_evidence *evidence)
+{
+	const struct task_sample *before = &evidence->before, *after = &evidence->after;
+
+	if (!before->counted || !after->counted)
+		return;
+	report->sched_run_ns = less(after->run_ns, before->run_ns);
+	report->timeslices = less(after->timeslices, before->timeslices);
+	report->run_delay_ns = less(after->wait_ns, before->wait_ns) + open_wait_ns(evidence);
+}
+
+/* What a worker would have written at its end. */
+static void stand_in(struct worker_report *report, const struct worker_evidence *evidence)
+{
+	uint64_t gap_ns = less(evidence->end_ns, evidence->since_ns);
+
+	report->wall_ns = less(evidence->end_ns, evidence->release_ns);
+	report->cpu_ns = report->sched_run_ns;
+	if (gap_ns > report->max_gap_ns) {
+		report->max_gap_ns = gap_ns;
+		report->max_gap_at_ns = report->wall_ns;
+		report->max_gap_cpu = evidence->after.cpu;
+	}
+}
+
+void report_complete(struct worker_report *report, const struct worker_evidence *evidence)
+{
+	report->wait_status = evidence->wait_status;
+	report->scheduler_known = evidence->after.scheduler_known;
+	report->ext_enabled = evidence->after.ext_enabled;
+	add_counters(report, evidence);
+	if (!report->completed)
+		stand_in(report, evidence);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "workload/reservoir.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+void reservoir_init(struct reservoir *reservoir, size_t capacity, uint64_t seed)
+{
+	assert(capacity > 0);
+	*reservoir = (struct reservoir){
+		.at = xmalloc(capacity * sizeof(*reservoir->at)),
+		.capacity = capacity,
+		.random = seed ? seed : 1,       /* xorshift never leaves 0 */
+	};
+	memset(reservoir->at, 0xff, capacity * sizeof(*reservoir->at));
+}
+
+void reservoir_done(struct reservoir *reservoir)
+{
+	free(reservoir->at);
+	*reservoir = (struct reservoir){0};
+}
+
+/* Marsaglia, "Xorshift RNGs" (2003), the 64-bit triple 13, 7, 17 */
+static uint64_t next_random(struct reservoir *reservoir)
+{
+	uint64_t x = reservoir->random;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	reservoir->random = x;
+	return x;
+}
+
+void reservoir_add(struct reservoir *reservoir, uint64_t value)
+{
+	uint64_t place = reservoir->seen++;
+
+	if (value > reservoir->max)
+		reservoir->max = value;
+	if (place >= reservoir->capacity)
+		place = next_random(reservoir) % reservoir->seen;
+	else
+		reservoir->len++;
+	if (place < reservoir->capacity)
+		reservoir->at[place] = value;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+void reservoir_sort(struct reservoir *reservoir)
+{
+	qsort(reservoir->at, reservoir->len, sizeof(*reservoir->at), compare);
+}

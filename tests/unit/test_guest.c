@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "guest/guest.h"
+#include "test.h"
+
+#define NONCE 77
+
+static void put_u16(unsigned char *at, unsigned value)
+{
+	at[0] = (unsigned char)value;
+	at[1] = (unsigned char)(value >> 8);
+}
+
+static void put_u64(unsigned char *at, uint64_t value)
+{
+	for (int i = 0; i < 8; i++)
+		at[i] = (unsigned char)(value >> 8 * i);
+}
+
+/* A header, a structure of another type, a range. */
+static void fill_nfit(unsigned char table[40 + 16 + 56])
+{
+	memset(table, 0, 40 + 16 + 56);
+	memcpy(table, "NFIT", 4);
+	put_u16(table + 40, 4);
+	put_u16(table + 42, 16);
+	put_u16(table + 56, 0);
+	put_u16(table + 58, 56);
+	put_u64(table + 56 + 32, 0x100000000);
+	put_u64(table + 56 + 40, WIRE_CARD_SIZE);
+}
+
+TEST(the_card_is_found_by_its_size)
+{
+	unsigned char table[40 + 16 + 56];
+	uint64_t address = 0;
+
+	fill_nfit(table);
+	CHECK_EQ(nfit_find_range(sv_bytes(table, sizeof(table)), WIRE_CARD_SIZE, &address, NULL), 0);
+	CHECK_EQ(address, 0x100000000);
+	CHECK_EQ(nfit_find_range(sv_bytes(table, sizeof(table)), 4096, &address, NULL), -ENOENT);
+}
+
+TEST(a_broken_nfit_is_refused)
+{
+	unsigned char table[40 + 16 + 56];
+	uint64_t address;
+
+	fill_nfit(table);
+	put_u16(table + 42, 0);        /* a structure that never ends */
+	CHECK_EQ(nfit_find_range(sv_bytes(table, sizeof(table)), WIRE_CARD_SIZE, &address, NULL),
+		 -EBADMSG);
+	put_u16(table + 42, 16);
+	for (size_t len = 0; len < sizeof(table); len++)
+		CHECK(nfit_find_range(sv_bytes(table, len), WIRE_CARD_SIZE, &address, NULL) < 0);
+}
+
+static void put_file(struct buf *frames, const char *path, const char *content)
+{
+	struct wire_file file = {.mode = 0750, .path_len = (uint32_t)strlen(path)};
+	AUTO(buf_done) struct buf payload = {0};
+
+	buf_bytes(&payload, &file, sizeof(file));
+	buf_bytes(&payload, path, file.path_len + 1);
+	buf_str(&payload, content);
+	wire_put(frames, NONCE, WIRE_REQ_FILE, 0, payload.data, (uint32_t)payload.len);
+}
+
+static void put_topology(struct buf *frames)
+{
+	struct wire_topology topology = {1, 1, 2, 1};
+
+	wire_put(frames, NONCE, WIRE_REQ_TOPOLOGY, 0, &topology, sizeof(topology));
+}
+
+static int read_frames(const struct buf *frames, const char *root, struct request *request,
+		       struct ktstr_error *err)
+{
+	return request_read(sv_bytes(buf_text(frames), frames->len), NONCE, root, request, err);
+}
+
+TEST(a_request_leaves_its_files_and_words)
+{
+	char root[] = "/tmp/ktstr-unit.XXXXXX";
+	AUTO(buf_done) struct buf frames = {0};
+	AUTO(request_done) struct request request = {0};
+	AUTO(free) char *path = NULL;
+	AUTO(free) char *text = NULL;
+	struct ktstr_error err = {0};
+	struct stat st;
+
+	CHECK(mkdtemp(root));
+	put_topology(&frames);
+	put_file(&frames, "/a/b/prog", "content");
+	wire_put(&frames, NONCE, WIRE_REQ_TEST, 0, "/a/b/prog", 9);
+	wire_put(&frames, NONCE, WIRE_REQ_TEST, 0, "x y", 3);
+	wire_put(&frames, NONCE, WIRE_REQ_END, 0, NULL, 0);
+	if (read_frames(&frames, root, &request, &err) < 0)
+		fail_msg("%s", err.msg);
+	CHECK_EQ(request.test_argv.len, 2);
+	CHECK_STR(request.test_argv.at[1], "x y");
+	CHECK_EQ(request.topology.cores_per_llc, 2);
+	CHECK_EQ(request.scheduler_argv.len, 0);
+	path = xasprintf("%s/a/b/prog", root);
+	text = file_line(AT_FDCWD, path);
+	CHECK_STR(text, "content");
+	CHECK_EQ(stat(path, &st), 0);
+	CHECK_EQ(st.st_mode & 07777, 0750);
+	tree_remove(root, NULL);
+}
+
+TEST(a_file_path_that_leaves_its_place_is_refused)
+{
+	const char *const bad[] = {"/a/../../etc/x", "relative", "", "/..", NULL};
+
+	for (int i = 0; bad[i]; i++) {
+		AUTO(buf_done) struct buf frames = {0};
+		AUTO(request_done) struct request request = {0};
+
+		put_file(&frames, bad[i], "x");
+		wire_put(&frames, NONCE, WIRE_REQ_END, 0, NULL, 0);
+		CHECK_EQ(read_frames(&frames, "/nonexistent", &request, NULL), -EBADMSG);
+	}
+}
+
+TEST(a_request_that_is_not_whole_says_what_is_missing)
+{
+	AUTO(buf_done) struct buf frames = {0};
+	AUTO(request_done) struct request request = {0};
+	struct ktstr_error err = {0};
+
+	put_topology(&frames);
+	CHECK_EQ(read_frames(&frames, "", &request, &err), -EBADMSG);
+	CHECK_STR(err.msg, "request: it ends before its last frame");
+	wire_put(&frames, NONCE, WIRE_REQ_END, 0, NULL, 0);
+	CHECK_EQ(read_frames(&frames, "", &request, &err), -EBADMSG);
+	CHECK_STR(err.msg, "request: no test program");
+}
+
+RUN_TESTS();

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <unistd.h>
+
+#include "outcome/outcome.h"
+#include "test.h"
+
+#define LLVMFuzzerTestOneInput fuzz_outcome
+#include "../fuzz/fuzz_outcome.c"
+
+static const char whole[] =
+	"{\"state\":\"fail\","
+	"\"details\":[{\"kind\":\"starved\",\"text\":\"tid 7 starved (0 work units)\"},"
+	"{\"kind\":\"note\",\"text\":\"a note\"}],"
+	"\"metrics\":{\"rps\":1.5,\"n\":3},"
+	"\"window\":{\"wall_ns\":2000000000,\"cpus\":4,\"idle_ns\":8},"
+	"\"cgroups\":[{\"name\":\"cg_0\",\"workers\":2,\"cpus\":2,\"spread_pct\":1.25,\"max_gap_cpu\":-1}],"
+	"\"workers\":[{\"cgroup\":\"cg_0\",\"index\":0,\"tid\":7,\"completed\":true,\"cpus\":\"0-1,3\","
+	"\"scheduler_known\":false,\"ext_enabled\":null}]}";
+
+static int read_text(struct outcome *outcome, const char *text, struct ktstr_error *err)
+{
+	return outcome_read_verdict(outcome, sv_of(text), err);
+}
+
+TEST(a_verdict_becomes_an_outcome)
+{
+	AUTO(result_done) struct result result = {0};
+	struct outcome *outcome = &result.outcome;
+	struct ktstr_error err = {0};
+
+	CHECK_EQ(read_text(outcome, whole, &err), 0);
+	CHECK_EQ(outcome->state, KTSTR_FAIL);
+	CHECK_EQ(outcome->details.len, 2);
+	CHECK_EQ(outcome->details.at[0].kind, KTSTR_KIND_STARVED);
+	CHECK_STR(outcome->details.at[0].text, "tid 7 starved (0 work units)");
+	CHECK_EQ(json_array_size(outcome->workers), 1);
+	CHECK_STR(json_string_value(json_object_get(json_array_get(outcome->workers, 0), "cpus")),
+		  "0-1,3");
+	CHECK_EQ(json_integer_value(json_object_get(json_object_get(outcome->stats, "window"), "cpus")),
+		 4);
+	CHECK(json_real_value(json_object_get(json_object_get(outcome->stats, "metrics"), "rps")) ==
+	      1.5);
+}
+
+/* Every key that the guest half writes is named in our tables, and nothing else is. */
+TEST(nothing_of_what_the_guest_half_writes_is_lost)
+{
+	AUTO(verdict_done) struct ktstr_verdict verdict = {0};
+	AUTO(result_done) struct result result = {0};
+	AUTO(buf_done) struct buf text = {0};
+	struct worker_report worker = {.cgroup = "cg_0", .tid = 7, .max_gap_cpu = -1, .wait_status = -1,
+				       .scheduler_known = true, .ext_enabled = true};
+	json_t *said;
+
+	cpuset_add(&worker.cpus, 3);
+	worker_reports_push(&verdict.workers, worker);
+	cgroup_stats_list_push(&verdict.cgroups, cgroup_stats_of("cg_0", &worker, 1));
+	verdict.window = (struct machine_window){.wall_ns = 5, .cpus = 4, .idle_ns = 3};
+	ktstr_verdict_metric(&verdict, "rps", 1e300);
+	ktstr_verdict_fail(&verdict, KTSTR_KIND_STUCK, "stuck");
+	verdict_to_json(&verdict, &text);
+
+	CHECK_EQ(read_text(&result.outcome, buf_text(&text), NULL), 0);
+	CHECK_EQ(result.outcome.state, KTSTR_FAIL);
+	said = json_loads(buf_text(&text), 0, NULL);
+	CHECK(json_equal(json_object_get(said, "workers"), result.outcome.workers));
+	for (const char *const *key = (const char *const[]){"cgroups", "window", "metrics", NULL}; *key;
+	     key++)
+		CHECK(json_equal(json_object_get(said, *key),
+				 json_object_get(result.outcome.stats, *key)));
+	CHECK_EQ(json_object_size(result.outcome.stats), 3);
+	json_decref(said);
+}
+
+TEST(bytes_that_are_no_verdict_are_explained_and_change_nothing)
+{
+	static const struct {
+		const char *text, *why;
+	} cases[] = {
+		{"", "the guest's verdict: byte 0: "},
+		{"[]", "the guest's verdict: it is no object"},
+		{"{}", "the guest's verdict: it has no state"},
+		{"{\"state\":\"pass\"} x", "end of file expected"},
+		{"{\"state\":\"pass\",\"state\":\"fail\"}", "duplicate"},
+		{"{\"state\":\"great\"}", "there is no state \"great\""},
+		{"{\"state\":\"fail\",\"details\":[{\"kind\":\"hun\\u0007gry\",\"text\":\"\"}]}",
+		 "there is no kind \"hun?gry\""},
+		{"{\"state\":\"fail\",\"details\":[{\"kind\":\"other\"}]}",
+		 "a detail needs a kind and a text"},
+		{"{\"state\":\"fail\",\"details\":{}}", "details is no array"},
+		{"{\"state\":\"pass\",\"metrics\":{\"m\":\"1\"}}", "metric m is not a number"},
+		{"{\"state\":\"pass\",\"metrics\":{\"m\":1e999}}", "real number overflow"},
+		{"{\"state\":\"pass\",\"window\":{\"cpus\":-1}}",
+		 "window: cpus is not a whole number that is not negative"},
+		{"{\"state\":\"pass\",\"workers\":[{\"completed\":1}]}",
+		 "workers: completed is not true or false"},
+		{"{\"state\":\"pass\",\"workers\":[{\"cpus\":\"0-99999\"}]}",
+		 "workers: cpus is not a list of CPUs"},
+		{"{\"state\":\"pass\",\"cgroups\":[7]}", "cgroups is no object"},
+		{"{\"state\":\"pass\",\"details\":[{\"kind\":\"note\",\"text\":\"a\\u0000b\"}]}", "\\u0000"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTO(result_done) struct result result = {0};
+		struct ktstr_error err = {0};
+
+		CHECK_EQ(read_text(&result.outcome, cases[i].text, &err), -EBADMSG);
+		CHECK_HAS(err.msg, cases[i].why);
+		CHECK_EQ(result.outcome.details.len, 0);
+		CHECK_EQ(result.outcome.state, KTSTR_PASS);
+		CHECK(!result.outcome.judged);
+		CHECK(!result.outcome.stats);
+	}
+}
+
+static void put_array(struct buf *text, const char *key, const char *element, size_t count)
+{
+	buf_printf(text, "{\"state\":\"pass\",\"%s\":[", key);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(text, "%s%s", i ? "," : "", element);
+	buf_str(text, "]}");
+}
+
+TEST(a_flood_is_refused_at_its_limit)
+{
+	static const struct {
+		const char *key, *element;
+		size_t max;
+	} cases[] = {
+		{"details", "{\"kind\":\"note\",\"text\":\"\"}", VERDICT_DETAILS_MAX},
+		{"workers", "{}", VERDICT_WORKERS_MAX},
+		{"cgroups", "{}", VERDICT_CGROUPS_MAX},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTO(result_done) struct result result = {0};
+		AUTO(buf_done) struct buf text = {0};
+		struct ktstr_error err = {0};
+
+		put_array(&text, cases[i].key, cases[i].element, cases[i].max);
+		CHECK_EQ(read_text(&result.outcome, text.data, &err), 0);
+		buf_clear(&text);
+		put_array(&text, cases[i].key, cases[i].element, cases[i].max + 1);
+		CHECK_EQ(read_text(&result.outcome, text.data, &err), -EBADMSG);
+		CHECK_HAS(err.msg, "entries; at most");
+	}
+}
+
+TEST(keys_that_nobody_named_are_left_out)
+{
+	AUTO(result_done) struct result result = {0};
+	json_t *document;
+	char *text;
+
+	CHECK_EQ(read_text(&result.outcome,
+			   "{\"state\":\"pass\",\"host_time\":1,\"workers\":[{\"tid\":1,\"host_time\":2}],"
+			   "\"window\":{\"host_time\":3}}",
+			   NULL),
+		 0);
+	document = result_to_json(&result);
+	text = json_dumps(document, 0);
+	CHECK(!strstr(text, "host_time"));
+	CHECK_HAS(text, "\"tid\": 1");
+	free(text);
+	json_decref(document);
+}
+
+TEST(texts_of_a_guest_cannot_drive_a_terminal)
+{
+	AUTO(free) char *clean = text_clean(sv_of("a\x1b[2Jb\r\n\tc\x7f\xc2\x9b\xff\xc3\xa9"), 100);
+	AUTO(free) char *surrogate = text_clean(sv_of("\xed\xa0\x80"), 100);
+	AUTO(free) char *overlong = text_clean(sv_of("\xc0\xaf\xe0\x80\xaf"), 100);
+	AUTO(free) char *cut = text_clean(sv_of("12345\xc3\xa9\xc3\xa9"), 8);
+	AUTO(free) char *again = text_clean(sv_of(cut), 8);
+	AUTO(free) char *full = text_clean(sv_of("12345678"), 8);
+
+	CHECK_STR(clean, "a?[2Jb?\n\tc??\xef\xbf\xbd\xc3\xa9");
+	CHECK_STR(surrogate, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	CHECK_STR(overlong, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	CHECK_STR(cut, "12345...");
+	CHECK_STR(again, cut);
+	CHECK_STR(full, "12345678");
+}
+
+TEST(the_worse_finding_wins_and_a_skip_only_stands_alone)
+{
+	AUTO(result_done) struct result result = {0};
+	struct outcome *outcome = &result.outcome;
+
+	outcome_skip(outcome, "no %s", "KVM");
+	CHECK_EQ(outcome->state, KTSTR_SKIP);
+	CHECK_EQ(outcome->details.at[0].kind, KTSTR_KIND_SKIP);
+	CHECK_STR(outcome->details.at[0].text, "no KVM");
+	CHECK_EQ(read_text(outcome, "{\"state\":\"pass\"}", NULL), 0);
+	CHECK_EQ(outcome->state, KTSTR_PASS);
+	outcome_skip(outcome, "too late");
+	CHECK_EQ(outcome->state, KTSTR_PASS);
+	outcome_error(outcome, "QEMU \x1b ended");
+	CHECK_EQ(outcome->state, KTSTR_ERROR);
+	CHECK_EQ(outcome->details.at[2].kind, KTSTR_KIND_OTHER);
+	CHECK_STR(outcome->details.at[2].text, "QEMU ? ended");
+	outcome_fail(outcome, KTSTR_KIND_SCHEDULER_DIED, "scx_foo: exit status 1");
+	CHECK_EQ(outcome->state, KTSTR_ERROR);
+	CHECK_EQ(outcome->details.len, 4);
+}
+
+TEST(a_guest_that_skips_is_skipped)
+{
+	AUTO(result_done) struct result result = {0};
+
+	CHECK_EQ(read_text(&result.outcome,
+			   "{\"state\":\"skip\",\"details\":[{\"kind\":\"skip\",\"text\":\"no SMT\"}]}", NULL),
+		 0);
+	CHECK_EQ(result.outcome.state, KTSTR_SKIP);
+}
+
+TEST(the_digest_is_about_the_outcome_and_nothing_of_the_host)
+{
+	AUTO(result_done) struct result here = {.run = {.host_ns = 1, .id = xstrdup("a")}};
+	AUTO(result_done) struct result there = {.run = {.host_ns = 2}, .console_tail = xstrdup("x")};
+	char digest[3][OUTCOME_DIGEST_MAX];
+
+	CHECK_EQ(read_text(&here.outcome, whole, NULL), 0);
+	CHECK_EQ(read_text(&there.outcome, whole, NULL), 0);
+	outcome_digest(&here.outcome, digest[0]);
+	outcome_digest(&there.outcome, digest[1]);
+	CHECK_STR(digest[0], digest[1]);
+	there.outcome.body_guest_ns++;
+	outcome_digest(&there.outcome, digest[2]);
+	CHECK(strcmp(digest[1], digest[2]) != 0);
+}
+
+/* It is compared across versions and machines: a change of it is a change of the schema. */
+TEST(the_digest_of_an_empty_outcome_is_the_sha256_of_its_canonical_text)
+{
+	struct outcome outcome = {0};
+	char digest[OUTCOME_DIGEST_MAX];
+
+	/* {"body_guest_ns":0,"details":[],"scheduler":null,"state":"pass","stats":null,"workers":null} */
+	outcome_digest(&outcome, digest);
+	CHECK_STR(digest, "sha256:9b0148ce57dd68e8ee407cdf5871d3a29336a57199e67b64589f845a05600809");
+}
+
+TEST(the_keys_of_a_document_keep_their_order_and_absent_is_null)
+{
+	AUTO(result_done) struct result result = {
+		.identity = {.test = xstrdup("steady"), .seed = UINT64_MAX, .icount_shift = 3},
+		.run = {.id = xstrdup("bad \xff byte"), .host_ns = UINT64_MAX},
+	};
+	json_t *document = result_to_json(&result);
+	char *text = json_dumps(document, JSON_COMPACT);
+	char *digest = strstr(text, "sha256:");
+
+	CHECK(digest);
+	memset(digest + strlen("sha256:"), 'x', 64);
+	CHECK_STR(text,
+		  "{\"schema_version\":1,\"test\":\"steady\",\"binary\":null,\"topology\":null,"
+		  "\"scheduler\":null,\"mode\":null,\"seed\":\"18446744073709551615\",\"memory_mib\":0,"
+		  "\"duration_ms\":0,\"icount_shift\":3,\"kernel_release\":null,\"kernel_package\":null,"
+		  "\"outcome\":{\"state\":\"pass\",\"details\":[],\"stats\":null,\"workers\":null,"
+		  "\"scheduler\":null,\"body_guest_ns\":0},\"outcome_digest\":\"sha256:"
+		  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\","
+		  "\"run\":{\"id\":\"bad \xef\xbf\xbd byte\",\"dir\":null,\"started_unix_ns\":0,"
+		  "\"host_ns\":9223372036854775807,\"stages\":{\"qemu_ns\":0,\"boot_ns\":0,\"setup_ns\":0,"
+		  "\"scheduler_ns\":0,\"test_ns\":0,\"teardown_ns\":0},\"qemu_version\":null,"
+		  "\"host_kernel\":null,\"ktstr_version\":null},\"test_output\":null,"
+		  "\"scheduler_log\":null,\"console_tail\":null,\"repeat_command\":null}");
+	free(text);
+	json_decref(document);
+}
+
+TEST(a_result_is_saved_whole_and_can_be_read_back)
+{
+	char dir[] = "/tmp/ktstr-unit.XXXXXX";
+	AUTO(result_done) struct result result = {.identity = {.test = xstrdup("steady")}};
+	AUTO(free) char *path = NULL;
+	struct ktstr_error err = {0};
+	json_t *want, *have;
+
+	CHECK(mkdtemp(dir));
+	result.run.dir = xstrdup(dir);
+	CHECK_EQ(read_text(&result.outcome, whole, NULL), 0);
+	CHECK_EQ(result_save(&result, &err), 0);
+	path = xasprintf("%s/result.json", dir);
+	have = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+	want = result_to_json(&result);
+	CHECK(json_equal(want, have));
+	json_decref(want);
+	json_decref(have);
+	CHECK_EQ(tree_remove(dir, &err), 0);
+	CHECK_EQ(result_save(&result, &err), -ENOENT);
+	CHECK_HAS(err.msg, "result.json");
+}
+
+TEST(reading_a_damaged_verdict_keeps_the_property_of_the_fuzz_target)
+{
+	AUTO(free) char *bytes = xstrdup(whole);
+	size_t len = strlen(whole);
+
+	CHECK_EQ(fuzz_outcome((const uint8_t *)whole, len), 0);
+	for (size_t i = 0; i < len; i++) {
+		CHECK_EQ(fuzz_outcome((const uint8_t *)whole, i), 0);
+		for (const char *c = "\"0e-\x80,{"; *c; c++) {
+			bytes[i] = *c;
+			CHECK_EQ(fuzz_outcome((const uint8_t *)bytes, len), 0);
+		}
+		bytes[i] = whole[i];
+	}
+}
+
+RUN_TESTS();

@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <pty.h>
+#include <unistd.h>
+
+#include "report/format.h"
+#include "test.h"
+
+/* What a name or a guest may try: to end a line, a string, a tag or a test line, to move a cursor. */
+#define NASTY "a\x1b[31m#b\\\"]]><c>&'\r\nok 9 - d\x01\xff\xef\xbf\xbf"
+
+static struct result result_of(const char *name, enum ktstr_state state)
+{
+	return (struct result){
+		.identity = {.test = xstrdup(name), .binary = xstrdup("/build/my_sched"),
+			     .topology = xstrdup("1n1l2c1t"), .scheduler = xstrdup("eevdf"),
+			     .mode = xstrdup("det")},
+		.outcome = {.state = state, .judged = state != KTSTR_SKIP},
+		.run = {.host_ns = 2100 * NS_PER_MS},
+	};
+}
+
+static void say(struct result *result, enum ktstr_kind kind, const char *text)
+{
+	details_push(&result->outcome.details, (struct detail){.kind = kind, .text = xstrdup(text)});
+}
+
+static void push_failure(struct results *results)
+{
+	struct result *failed = results_push(results, result_of("starving", KTSTR_FAIL));
+
+	say(failed, KTSTR_KIND_STARVED, "tid 123 starved (0 work units)");
+	say(failed, KTSTR_KIND_NOTE, "gap not judged in det");
+	failed->outcome.stats = json_loads(
+		"{\"cgroups\":[{\"name\":\"cg_0\",\"workers\":2,\"cpus\":2,\"spread_pct\":1.25,"
+		"\"max_gap_ms\":12.3,\"max_gap_cpu\":1,\"migrations\":3,\"run_delay_us_mean\":102.4,"
+		"\"run_delay_us_worst\":2003,\"wake_us_median\":5,\"wake_us_p99\":30}],"
+		"\"window\":{\"wall_ns\":2000000000,\"cpus\":2,\"idle_ns\":400000000},"
+		"\"metrics\":{\"rps\":1.5}}",
+		0, NULL);
+	failed->outcome.scheduler = json_loads(
+		"{\"asked\":true,\"during\":{\"state\":\"enabled\",\"ops\":\"simple\",\"enable_seq\":1},"
+		"\"programs_during\":[{\"name\":\"simple_enqueue\",\"run_count\":420}],"
+		"\"ended_early\":null}",
+		0, NULL);
+	failed->test_output = xstrdup("one\ntwo\n");
+	failed->scheduler_log = xstrdup("attached\n");
+	failed->console_tail = xstrdup("[    0.1] all is well\n");
+	failed->repeat_command = xstrdup("ktstr test --seed 1 ./my_sched starving");
+	failed->run.dir = xstrdup("/runs/r1/starving");
+}
+
+/* One of each state. */
+static struct results all_states(void)
+{
+	struct results results = {0};
+	struct result *result = results_push(&results, result_of("two_cgroups", KTSTR_PASS));
+
+	say(result, KTSTR_KIND_OTHER, "ran on the slow path");
+	result = results_push(&results, result_of("on_sixteen_cpus", KTSTR_SKIP));
+	say(result, KTSTR_KIND_SKIP, "the host has\n2 CPUs");
+	push_failure(&results);
+	result = results_push(&results, result_of("idle", KTSTR_INCONCLUSIVE));
+	say(result, KTSTR_KIND_BENCHMARK, "no samples");
+	result = results_push(&results, result_of("booting", KTSTR_ERROR));
+	say(result, KTSTR_KIND_OTHER, "kernel silent for 60 s");
+	result->console_tail = xstrdup("[    0.1] hello\n");
+	return results;
+}
+
+static struct report_totals totals_of(const struct results *results)
+{
+	struct report_totals totals = {.host_ns = 12300 * NS_PER_MS};
+
+	vec_each(result, results)
+		totals.count[result->outcome.state]++;
+	return totals;
+}
+
+/* What a report of these results is, as text; the caller's. */
+static char *render(enum report_format format, const struct results *results, bool interrupted)
+{
+	struct report_totals totals = totals_of(results);
+	struct ktstr_error err = {0};
+	char *text = NULL;
+	size_t len;
+	struct report_config config = {.format = format, .out = open_memstream(&text, &len),
+				       .test_count = results->len + interrupted, .suite = "my_sched"};
+	struct report *report = report_begin(&config);
+
+	totals.interrupted = interrupted;
+	vec_each(result, results)
+		report_result(report, result);
+	CHECK_EQ(report_end(report, &totals, &err), 0);
+	fclose(config.out);
+	return text;
+}
+
+TEST(pretty_says_a_line_a_test_and_everything_about_a_failure)
+{
+	AUTO(results_done) struct results results = all_states();
+	AUTO(free) char *text = render(REPORT_PRETTY, &results, false);
+
+	CHECK_STR(text,
+		  "PASS  two_cgroups                1n1l2c1t   eevdf         det     2.1 s\n"
+		  "      note: ran on the slow path\n"
+		  "SKIP  on_sixteen_cpus            1n1l2c1t   eevdf         det     2.1 s"
+		  "  the host has 2 CPUs\n"
+		  "FAIL  starving                   1n1l2c1t   eevdf         det     2.1 s\n"
+		  "  ktstr_test 'starving' [sched=eevdf] [topo=1n1l2c1t] failed:\n"
+		  "    starved: tid 123 starved (0 work units)\n"
+		  "    note: gap not judged in det\n"
+		  "  --- stats ---\n"
+		  "    cgroup        workers  cpus    spread  max gap               migrations"
+		  "  run delay mean/worst  wake p50/p99\n"
+		  "    cg_0                2     2     1.2 %  12.3 ms on CPU 1               3"
+		  "  102 / 2003 us         5 / 30 us\n"
+		  "    idle: 10.0 % of 2 CPUs for 2.0 s\n"
+		  "    rps = 1.5\n"
+		  "    scheduler: asked=true ended_early=null\n"
+		  "    scheduler during: state=enabled ops=simple enable_seq=1\n"
+		  "    scheduler programs_during: simple_enqueue=420\n"
+		  "  --- test output ---\n"
+		  "    one\n"
+		  "    two\n"
+		  "  --- scheduler log ---\n"
+		  "    attached\n"
+		  "  --- run again ---\n"
+		  "    ktstr test --seed 1 ./my_sched starving\n"
+		  "    everything that was kept: /runs/r1/starving\n"
+		  "INCONCLUSIVE  idle               1n1l2c1t   eevdf         det     2.1 s\n"
+		  "  ktstr_test 'idle' [sched=eevdf] [topo=1n1l2c1t] failed:\n"
+		  "    benchmark: no samples\n"
+		  "ERROR  booting                   1n1l2c1t   eevdf         det     2.1 s\n"
+		  "  ktstr_test 'booting' [sched=eevdf] [topo=1n1l2c1t] failed:\n"
+		  "    kernel silent for 60 s\n"
+		  "  --- console ---\n"
+		  "    [    0.1] hello\n"
+		  "12.3 s\n"
+		  "of the failed: 1 fail, 1 inconclusive, 1 error\n"
+		  "1 passed, 3 failed, 1 skipped\n");
+}
+
+TEST(pretty_shows_the_console_when_the_kernel_complained)
+{
+	AUTO(results_done) struct results results = {0};
+	AUTO(free) char *text = NULL;
+
+	push_failure(&results);
+	free(results.at[0].console_tail);
+	results.at[0].console_tail = xstrdup("[    1.0] BUG: kernel NULL pointer dereference\n");
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "  --- console ---\n    [    1.0] BUG: kernel NULL pointer dereference\n");
+}
+
+TEST(pretty_keeps_the_last_forty_lines_of_a_log)
+{
+	AUTO(results_done) struct results results = {0};
+	AUTO(buf_done) struct buf log = {0};
+	AUTO(free) char *text = NULL;
+
+	push_failure(&results);
+	for (int i = 0; i < 50; i++)
+		buf_printf(&log, "line %d\n", i);
+	free(results.at[0].scheduler_log);
+	results.at[0].scheduler_log = buf_take(&log);
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "  --- scheduler log ---\n    line 10\n");
+	CHECK_HAS(text, "    line 49\n");
+}
+
+TEST(pretty_is_coloured_only_when_asked)
+{
+	AUTO(results_done) struct results results = all_states();
+	AUTO(free) char *plain = render(REPORT_PRETTY, &results, false);
+	struct report_totals totals = totals_of(&results);
+	AUTO(free) char *text = NULL;
+	size_t len;
+	struct report_config config = {.out = open_memstream(&text, &len), .color = true};
+	struct report *report = report_begin(&config);
+
+	CHECK(!strchr(plain, '\x1b'));
+	report_result(report, &results.at[0]);
+	CHECK_EQ(report_end(report, &totals, NULL), 0);
+	fclose(config.out);
+	CHECK_HAS(text, "\x1b[32mPASS\x1b[0m  two_cgroups ");
+}
+
+TEST(tap_carries_reasons_and_diagnostics)
+{
+	AUTO(results_done) struct results results = all_states();
+	AUTO(free) char *text = render(REPORT_TAP, &results, false);
+
+	CHECK_STR(text,
+		  "TAP version 13\n"
+		  "1..5\n"
+		  "ok 1 - two_cgroups\n"
+		  "# ran on the slow path\n"
+		  "ok 2 - on_sixteen_cpus # SKIP the host has 2 CPUs\n"
+		  "not ok 3 - starving\n"
+		  "  ---\n"
+		  "  message: \"tid 123 starved (0 work units)\"\n"
+		  "  kind: \"starved\"\n"
+		  "  state: \"fail\"\n"
+		  "  topology: \"1n1l2c1t\"\n"
+		  "  scheduler: \"eevdf\"\n"
+		  "  mode: \"det\"\n"
+		  "  details:\n"
+		  "    - kind: \"starved\"\n"
+		  "      text: \"tid 123 starved (0 work units)\"\n"
+		  "    - kind: \"note\"\n"
+		  "      text: \"gap not judged in det\"\n"
+		  "  repeat: \"ktstr test --seed 1 ./my_sched starving\"\n"
+		  "  artefacts: \"/runs/r1/starving\"\n"
+		  "  ...\n"
+		  "not ok 4 - idle # INCONCLUSIVE\n"
+		  "  ---\n"
+		  "  message: \"no samples\"\n"
+		  "  kind: \"benchmark\"\n"
+		  "  state: \"inconclusive\"\n"
+		  "  topology: \"1n1l2c1t\"\n"
+		  "  scheduler: \"eevdf\"\n"
+		  "  mode: \"det\"\n"
+		  "  details:\n"
+		  "    - kind: \"benchmark\"\n"
+		  "      text: \"no samples\"\n"
+		  "  repeat: null\n"
+		  "  artefacts: null\n"
+		  "  ...\n"
+		  "not ok 5 - booting # ERROR\n"
+		  "  ---\n"
+		  "  message: \"kernel silent for 60 s\"\n"
+		  "  kind: \"other\"\n"
+		  "  state: \"error\"\n"
+		  "  topology: \"1n1l2c1t\"\n"
+		  "  scheduler: \"eevdf\"\n"
+		  "  mode: \"det\"\n"
+		  "  details:\n"
+		  "    - kind: \"other\"\n"
+		  "      text: \"kernel silent for 60 s\"\n"
+		  "  repeat: null\n"
+		  "  artefacts: null\n"
+		  "  ...\n");
+}
+
+static struct results nasty_results(void)
+{
+	struct results results = {0};
+
+	for (int state = KTSTR_PASS; state <= KTSTR_ERROR; state++) {
+		struct result *result = results_push(&results, result_of(NASTY, (enum ktstr_state)state));
+
+		say(result, state == KTSTR_SKIP ? KTSTR_KIND_SKIP : KTSTR_KIND_OTHER, NASTY);
+		say(result, KTSTR_KIND_NOTE, NASTY);
+		result->test_output = xstrdup(NASTY);
+		result->scheduler_log = xstrdup(NASTY);
+		result->console_tail = xstrdup(NASTY);
+		result->repeat_command = xstrdup(NASTY);
+		free(result->identity.scheduler);
+		result->identity.scheduler = xstrdup(NASTY);
+		result->outcome.scheduler = json_pack("{s:s}", "ops", "\x1b[2J\n--- stats ---");
+	}
+	return results;
+}
+
+/* Of a program that reads a report from a file: 0 when it ran and liked it, else what it said. */
+static int read_by(const char *const *argv, struct buf *said)
+{
+	struct ktstr_error err = {0};
+	int r = run_and_read(argv, 1 << 20, deadline_in(60 * NS_PER_S), said, &err);
+
+	if (r < 0)
+		buf_str(said, err.msg);
+	return r;
+}
+
+static bool program_is_there(const char *name)
+{
+	AUTO(buf_done) struct buf said = {0};
+	AUTO(free) char *command = xasprintf("command -v %s", name);
+	bool there = read_by((const char *const[]){"sh", "-c", command, NULL}, &said) == 0;
+
+	if (!there)
+		print_message("# %s is not installed\n", name);
+	return there;
+}
+
+static char *write_scratch(const char *text)
+{
+	char path[] = "/tmp/ktstr-unit.XXXXXX";
+	AUTO(fd_close) int fd = mkstemp(path);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(fd_write_all(fd, text, strlen(text)), 0);
+	return xstrdup(path);
+}
+
+TEST(tap_cannot_be_injected_into)
+{
+	AUTO(results_done) struct results results = nasty_results();
+	AUTO(free) char *text = render(REPORT_TAP, &results, false);
+	struct sv rest = sv_of(text), line;
+	size_t test_lines = 0;
+
+	CHECK_HAS(text, "ok 1 - a?[31m\\#b\\\\\"]]><c>&'? ok 9 - d?\xef\xbf\xbd\xef\xbf\xbf\n");
+	while (sv_line(&rest, &line))
+		test_lines += sv_starts(line, "ok ") || sv_starts(line, "not ok ");
+	CHECK_EQ(test_lines, 5);
+	CHECK(!strchr(text, '\x1b'));
+}
+
+TEST(prove_reads_our_tap)
+{
+	AUTO(results_done) struct results results = nasty_results();
+	AUTO(buf_done) struct buf said = {0};
+	AUTO(free) char *text = NULL;
+	AUTO(free) char *path = NULL;
+	const char *argv[] = {"prove", "-e", "cat", NULL, NULL};
+
+	if (!program_is_there("prove"))
+		skip();
+	results_push(&results, result_of("last", KTSTR_PASS));
+	text = render(REPORT_TAP, &results, false);
+	path = write_scratch(text);
+	argv[3] = path;
+	CHECK_EQ(read_by((const char *const[]){"sh", "-c", "prove -e cat \"$0\" || true", path, NULL},
+			 &said), 0);
+	unlink(path);
+	CHECK_HAS(buf_text(&said), "Failed tests:  3-5\n");
+	CHECK_HAS(buf_text(&said), "Tests: 6 Failed: 3)");
+	CHECK(!strstr(buf_text(&said), "Parse errors"));
+}
+
+/* xmllint's word on a report. */
+static void validate(const char *text)
+{
+	AUTO(free) char *schema = xasprintf("%s/report/junit-10.xsd", getenv("KTSTR_TEST_DATA") ?: ".");
+	AUTO(free) char *path = write_scratch(text);
+	AUTO(buf_done) struct buf said = {0};
+	int r = read_by((const char *const[]){"xmllint", "--nonet", "--noout", "--schema", schema, path,
+					      NULL}, &said);
+
+	unlink(path);
+	if (r < 0)
+		fail_msg("%s in\n%s", buf_text(&said), text);
+}
+
+TEST(junit_is_valid_whatever_was_said)
+{
+	AUTO(results_done) struct results plain = all_states();
+	AUTO(results_done) struct results nasty = nasty_results();
+	struct results none = {0};
+	AUTO(free) char *plain_text = render(REPORT_JUNIT, &plain, false);
+	AUTO(free) char *nasty_text = render(REPORT_JUNIT, &nasty, true);
+	AUTO(free) char *empty_text = render(REPORT_JUNIT, &none, false);
+
+	if (!program_is_there("xmllint"))
+		skip();
+	validate(plain_text);
+	validate(nasty_text);
+	validate(empty_text);
+}
+
+TEST(junit_counts_and_names_what_failed)
+{
+	AUTO(results_done) struct results results = all_states();
+	AUTO(free) char *text = render(REPORT_JUNIT, &results, false);
+
+	CHECK_HAS(text, "<testsuite name=\"my_sched\" tests=\"5\" failures=\"2\" errors=\"1\" "
+			"skipped=\"1\" time=\"12.300\" timestamp=\"2");
+	CHECK_HAS(text, "<testcase classname=\"my_sched\" name=\"two_cgroups\" time=\"2.100\">\n"
+			"<system-out>note: ran on the slow path\n</system-out>\n</testcase>\n");
+	CHECK_HAS(text, "<skipped message=\"the host has 2 CPUs\"/>\n");
+	CHECK_HAS(text, "<failure message=\"tid 123 starved (0 work units)\" type=\"starved\">"
+			"ktstr_test 'starving' [sched=eevdf] [topo=1n1l2c1t] failed:\n"
+			"  starved: tid 123 starved (0 work units)\n");
+	CHECK_HAS(text, "</failure>\n<system-out>one\ntwo\n</system-out>\n"
+			"<system-err>attached\n[    0.1] all is well\n</system-err>\n");
+	CHECK_HAS(text, "<error message=\"kernel silent for 60 s\" type=\"other\">");
+}
+
+TEST(json_is_one_document_also_when_interrupted)
+{
+	AUTO(results_done) struct results results = nasty_results();
+	AUTO(free) char *text = render(REPORT_JSON, &results, true);
+	json_t *document = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	json_t *totals = json_object_get(document, "totals");
+	json_t *tests = json_object_get(document, "tests");
+
+	CHECK(document);
+	CHECK_EQ(json_integer_value(json_object_get(document, "schema_version")), 1);
+	CHECK_STR(json_string_value(json_object_get(document, "suite")), "my_sched");
+	CHECK_EQ(json_array_size(tests), 5);
+	CHECK_EQ(json_object_size(json_array_get(tests, 4)), 19);
+	CHECK_EQ(json_integer_value(json_object_get(totals, "inconclusive")), 1);
+	CHECK_EQ(json_integer_value(json_object_get(totals, "exit_status")), 130);
+	CHECK(json_is_true(json_object_get(totals, "interrupted")));
+	json_decref(document);
+}
+
+TEST(a_run_without_tests_is_whole_in_every_format)
+{
+	struct results none = {0};
+	AUTO(free) char *pretty = render(REPORT_PRETTY, &none, false);
+	AUTO(free) char *tap = render(REPORT_TAP, &none, false);
+	AUTO(free) char *json = render(REPORT_JSON, &none, false);
+
+	CHECK_STR(pretty, "12.3 s\n0 passed, 0 failed, 0 skipped\n");
+	CHECK_STR(tap, "TAP version 13\n1..0 # SKIP no test matched\n");
+	CHECK_STR(json, "{\"schema_version\":1,\n\"suite\":\"my_sched\",\n\"tests\":[\n],\n\"totals\":"
+			"{\"pass\":0,\"skip\":0,\"inconclusive\":0,\"fail\":0,\"error\":0,"
+			"\"host_ns\":12300000000,\"interrupted\":false,\"exit_status\":4}}\n");
+}
+
+TEST(an_interrupted_run_says_so)
+{
+	AUTO(results_done) struct results results = {0};
+	AUTO(free) char *pretty = NULL;
+	AUTO(free) char *tap = NULL;
+
+	results_push(&results, result_of("two_cgroups", KTSTR_PASS));
+	pretty = render(REPORT_PRETTY, &results, true);
+	tap = render(REPORT_TAP, &results, true);
+	CHECK_HAS(pretty, "interrupted: 1 of 2 tests have a result\n12.3 s\n"
+			  "1 passed, 0 failed, 0 skipped\n");
+	CHECK_STR(tap, "TAP version 13\n1..2\nok 1 - two_cgroups\nBail out! interrupted\n");
+}
+
+TEST(a_report_that_could_not_be_written_is_an_error)
+{
+	AUTO(results_done) struct results results = all_states();
+	struct report_totals totals = totals_of(&results);
+
+	for (int format = REPORT_PRETTY; format <= REPORT_JSON; format++) {
+		struct ktstr_error err = {0};
+		struct report_config config = {.format = (enum report_format)format,
+					       .out = fopen("/dev/full", "w"),
+					       .test_count = results.len};
+		struct report *report = report_begin(&config);
+
+		vec_each(result, &results)
+			report_result(report, result);
+		CHECK_EQ(report_end(report, &totals, &err), -ENOSPC);
+		CHECK_HAS(err.msg, " report: No space left on device");
+		fclose(config.out);
+	}
+}
+
+static int status_of(struct report_totals totals)
+{
+	return report_exit_status(&totals);
+}
+
+TEST(the_worst_rank_decides_the_exit_status)
+{
+	CHECK_EQ(status_of((struct report_totals){0}), 4);
+	CHECK_EQ(status_of((struct report_totals){.count = {[KTSTR_PASS] = 2}}), 0);
+	CHECK_EQ(status_of((struct report_totals){.count = {[KTSTR_SKIP] = 2}}), 0);
+	CHECK_EQ(status_of((struct report_totals){.count = {[KTSTR_PASS] = 9, [KTSTR_INCONCLUSIVE] = 1}}),
+		 2);
+	CHECK_EQ(status_of((struct report_totals){.count = {[KTSTR_INCONCLUSIVE] = 1, [KTSTR_FAIL] = 1}}),
+		 1);
+	CHECK_EQ(status_of((struct report_totals){.count = {[KTSTR_FAIL] = 1, [KTSTR_ERROR] = 1}}), 3);
+	CHECK_EQ(status_of((struct report_totals){.count = {[KTSTR_ERROR] = 1}, .interrupted = true}),
+		 130);
+}
+
+TEST(format_words_are_read)
+{
+	enum report_format format = REPORT_PRETTY;
+
+	CHECK(report_format_parse(sv_of("junit"), &format));
+	CHECK_EQ(format, REPORT_JUNIT);
+	CHECK(!report_format_parse(sv_of("xml"), &format));
+	CHECK(!report_format_parse(sv_of(""), &format));
+}
+
+/* --- progress ---------------------------------------------------------------------------------- */
+
+struct terminal {
+	int master, slave;
+};
+
+static struct terminal terminal_of(unsigned short columns)
+{
+	struct terminal terminal;
+	struct winsize size = {.ws_row = 24, .ws_col = columns};
+
+	CHECK_EQ(openpty(&terminal.master, &terminal.slave, NULL, NULL, &size), 0);
+	CHECK_EQ(fcntl(terminal.master, F_SETFL, O_NONBLOCK), 0);
+	setenv("TERM", "xterm", 1);
+	return terminal;
+}
+
+/* What was written to the terminal since the last call. */
+static const char *seen(struct terminal *terminal)
+{
+	static char text[8192];
+	size_t len = 0;
+	ssize_t r;
+
+	while ((r = read(terminal->master, text + len, sizeof(text) - 1 - len)) > 0)
+		len += (size_t)r;
+	text[len] = '\0';
+	return text;
+}
+
+static void terminal_done(struct terminal *terminal)
+{
+	close(terminal->master);
+	close(terminal->slave);
+}
+
+TEST(progress_names_what_runs_and_is_gone_at_the_end)
+{
+	struct terminal terminal = terminal_of(80);
+	struct progress *progress = progress_begin(terminal.slave, 12);
+
+	CHECK(progress);
+	progress_stage(progress, 0, "steady", "boot");
+	CHECK_STR(seen(&terminal), "\r[0/12] 1 running: steady (boot 0.0s)\x1b[K");
+	progress_stage(progress, 5, "b\xc3\xa9\x1b", "boot");
+	progress_stage(progress, 0, "steady", "test");
+	CHECK_HAS(seen(&terminal), "\r[0/12] 2 running: steady (test 0.0s), b?? (boot 0.0s)\x1b[K");
+	progress_finish(progress, 0);
+	CHECK_STR(seen(&terminal), "\r[1/12] 1 running: b?? (boot 0.0s)\x1b[K");
+	progress_end(progress);
+	CHECK_STR(seen(&terminal), "\r\x1b[K");
+	terminal_done(&terminal);
+}
+
+TEST(progress_never_fills_a_line)
+{
+	struct terminal terminal = terminal_of(20);
+	struct progress *progress = progress_begin(terminal.slave, 12);
+
+	progress_stage(progress, 0, "a_test_with_a_long_name", "boot");
+	CHECK_STR(seen(&terminal), "\r[0/12] 1 running: \x1b[K");
+	progress_end(progress);
+	terminal_done(&terminal);
+}
+
+TEST(progress_makes_room_for_results_and_log_lines)
+{
+	AUTO(result_done) struct result result = result_of("steady", KTSTR_PASS);
+	struct terminal terminal = terminal_of(80);
+	struct progress *progress = progress_begin(terminal.slave, 1);
+	struct report_totals totals = {0};
+	struct report_config config = {.out = fdopen(dup(terminal.slave), "w"), .test_count = 1,
+				       .progress = progress};
+	struct report *report = report_begin(&config);
+	int stderr_fd = dup(STDERR_FILENO);
+
+	(void)seen(&terminal);
+	report_result(report, &result);
+	CHECK_STR(seen(&terminal),
+		  "\r\x1b[KPASS  steady                     1n1l2c1t   eevdf         det     2.1 s\r\n"
+		  "\r[0/1] 0 running\x1b[K");
+	CHECK_EQ(dup2(terminal.slave, STDERR_FILENO), STDERR_FILENO);
+	log_error("vm steady: hello");
+	dup2(stderr_fd, STDERR_FILENO);
+	close(stderr_fd);
+	CHECK_STR(seen(&terminal), "\r\x1b[Kktstr: vm steady: hello\r\n\r[0/1] 0 running\x1b[K");
+	CHECK_EQ(report_end(report, &totals, NULL), 0);
+	progress_end(progress);
+	fclose(config.out);
+	terminal_done(&terminal);
+}
+
+TEST(progress_is_silent_where_there_is_no_terminal)
+{
+	int ends[2];
+	char byte;
+
+	CHECK_EQ(pipe2(ends, O_NONBLOCK), 0);
+	CHECK(!progress_begin(ends[1], 1));
+	progress_stage(NULL, 0, "steady", "boot");
+	progress_finish(NULL, 0);
+	progress_tick(NULL);
+	progress_end(NULL);
+	CHECK_EQ(read(ends[0], &byte, 1), -1);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void *tell_many(void *arg)
+{
+	for (size_t i = 0; i < 200; i++) {
+		progress_stage(arg, i, "steady", "boot");
+		log_debug("under the curtain");
+		progress_finish(arg, i);
+	}
+	return NULL;
+}
+
+/* Nobody may wait for a terminal that the test itself does not read: /dev/null stands in for it. */
+TEST(progress_takes_words_from_many_threads)
+{
+	struct terminal terminal = terminal_of(80);
+	struct progress *progress = progress_begin(terminal.slave, 800);
+	int null_fd = open("/dev/null", O_WRONLY);
+	pthread_t threads[4];
+
+	CHECK_EQ(dup2(null_fd, terminal.slave), terminal.slave);
+	for (size_t i = 0; i < 4; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, tell_many, progress), 0);
+	for (size_t i = 0; i < 4; i++)
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
+	progress_end(progress);
+	close(null_fd);
+	terminal_done(&terminal);
+}
+
+RUN_TESTS();

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "test.h"
+#include "vm/qmp.h"
+#include "vm/vm.h"
+
+/* --- the command line ------------------------------------------------------------------------------- */
+
+static char *joined_argv(enum vm_mode mode, const char *topology)
+{
+	struct qemu qemu = {.program = "qemu"};
+	struct vm_config config = {
+		.qemu = &qemu, .mode = mode, .memory_mib = 1001, .icount_shift = 3,
+		.kernel = "/k", .initramfs = "/i", .dir = "/d",
+	};
+	AUTO(strings_done) struct strings argv = {0};
+	AUTO(buf_done) struct buf line = {0};
+
+	CHECK_EQ(topology_parse(sv_of(topology), &config.topology, NULL), 0);
+	argv = vm_argv(&config, 3, 4);
+	for (size_t i = 0; argv.at[i]; i++)
+		buf_printf(&line, "%s ", argv.at[i]);
+	return buf_take(&line);
+}
+
+TEST(det_counts_instructions_and_knows_no_host_clock)
+{
+	AUTO(free) char *line = joined_argv(VM_DET, "1n1l2c1t");
+
+	CHECK_HAS(line, "-accel tcg -icount shift=3,sleep=off,align=off ");
+	CHECK_HAS(line, "-rtc base=2026-01-01T00:00:00,clock=vm ");
+	CHECK_HAS(line, "rdrand=off,rdseed=off ");
+	CHECK_HAS(line, "hpet=off");
+	CHECK_HAS(line, "-seed 1 ");
+}
+
+TEST(every_node_gets_its_cpus_and_its_share_of_memory)
+{
+	AUTO(free) char *line = joined_argv(VM_TCG, "2n4l2c2t");
+
+	CHECK_HAS(line, "-smp cpus=16,sockets=4,cores=2,threads=2 ");
+	CHECK_HAS(line, "memory-backend-ram,id=ram0,size=500M -numa node,nodeid=0,memdev=ram0,cpus=0-7 ");
+	CHECK_HAS(line, "memory-backend-ram,id=ram1,size=501M -numa node,nodeid=1,memdev=ram1,cpus=8-15 ");
+	CHECK_HAS(line, "-numa dist,src=0,dst=1,val=20 -numa dist,src=1,dst=0,val=20 ");
+}
+
+TEST(a_mode_has_a_name_both_ways)
+{
+	enum vm_mode mode;
+
+	for (int i = 0; i < VM_MODE_COUNT; i++) {
+		CHECK(vm_mode_parse(sv_of(vm_mode_name((enum vm_mode)i)), &mode));
+		CHECK_EQ(mode, i);
+	}
+	CHECK(!vm_mode_parse(sv_of("auto"), &mode));
+}
+
+/* --- QMP: a peer that says what it is told to, then hangs up ------------------------------------------ */
+
+struct peer {
+	int fd;
+	const char *say;
+};
+
+static void *speak(void *arg)
+{
+	struct peer *peer = arg;
+
+	(void)!write(peer->fd, peer->say, strlen(peer->say));
+	shutdown(peer->fd, SHUT_WR);
+	return NULL;
+}
+
+static int handshake_with(const char *say, struct qmp *qmp, struct ktstr_error *err)
+{
+	struct peer peer = {.say = say};
+	pthread_t thread;
+	int ends[2], r;
+
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	peer.fd = ends[1];
+	qmp_init(qmp, ends[0]);
+	CHECK_EQ(pthread_create(&thread, NULL, speak, &peer), 0);
+	r = qmp_handshake(qmp, deadline_in(5 * NS_PER_S), err);
+	pthread_join(thread, NULL);
+	close(ends[1]);
+	return r;
+}
+
+TEST(qmp_keeps_events_that_come_while_it_waits_for_a_reply)
+{
+	AUTO(qmp_done) struct qmp qmp;
+	struct ktstr_error err = {0};
+	json_t *event = NULL;
+
+	CHECK_EQ(handshake_with("{\"QMP\":{}}\n{\"event\":\"RESUME\"}\n{\"return\":{}}\n"
+				"{\"event\":\"GUEST_PANICKED\"}\n", &qmp, &err), 0);
+	CHECK_EQ(qmp_event(&qmp, &event, &err), 1);
+	CHECK_STR(json_string_value(json_object_get(event, "event")), "RESUME");
+	json_decref(event);
+	CHECK_EQ(qmp_event(&qmp, &event, &err), 1);
+	CHECK_STR(json_string_value(json_object_get(event, "event")), "GUEST_PANICKED");
+	json_decref(event);
+	CHECK_EQ(qmp_event(&qmp, &event, &err), -ECONNRESET);
+}
+
+TEST(qmp_that_hangs_up_mid_reply_is_an_error)
+{
+	AUTO(qmp_done) struct qmp qmp;
+	struct ktstr_error err = {0};
+
+	CHECK_EQ(handshake_with("{\"QMP\":{}}\n{\"retu", &qmp, &err), -ECONNRESET);
+	CHECK_STR(err.msg, "qmp_capabilities: QMP: QEMU hung up");
+}
+
+TEST(qmp_nonsense_is_an_error)
+{
+	AUTO(qmp_done) struct qmp qmp;
+	struct ktstr_error err = {0};
+
+	CHECK_EQ(handshake_with("hello\n", &qmp, &err), -EBADMSG);
+}
+
+TEST(qmp_refusals_are_quoted)
+{
+	AUTO(qmp_done) struct qmp qmp;
+	struct ktstr_error err = {0};
+
+	CHECK_EQ(handshake_with("{\"QMP\":{}}\n{\"error\":{\"desc\":\"no way\"}}\n", &qmp, &err), -EIO);
+	CHECK_STR(err.msg, "QMP: qmp_capabilities: no way");
+}
+
+TEST(qmp_silence_ends_at_the_deadline)
+{
+	AUTO(qmp_done) struct qmp qmp;
+	struct ktstr_error err = {0};
+	int ends[2];
+
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	qmp_init(&qmp, ends[0]);
+	CHECK_EQ(qmp_handshake(&qmp, deadline_in(10 * NS_PER_MS), &err), -ETIMEDOUT);
+	close(ends[1]);
+}
+
+/* --- the card: the guest is hostile ------------------------------------------------------------------------ */
+
+static void guest_writes(struct card_host *card, const void *bytes, size_t len, uint64_t claims)
+{
+	memcpy((char *)card->map + card->log_offset, bytes, len);
+	atomic_store(&card->map->log_len, claims);
+}
+
+TEST(frames_of_the_guest_arrive_in_order)
+{
+	AUTO(card_done) struct card_host card = {.fd = -1};
+	AUTO(buf_done) struct buf frames = {0};
+	struct wire_frame frame;
+	struct sv payload;
+
+	CHECK_EQ(card_make(sv_of("request"), 9, &card, NULL), 0);
+	CHECK_EQ(card_next(&card, &frame, &payload, NULL), 0);
+	wire_put(&frames, 9, WIRE_OUTPUT, 1, "one", 3);
+	wire_put(&frames, 9, WIRE_OUTPUT, 2, "two", 3);
+	guest_writes(&card, frames.data, frames.len, frames.len);
+	CHECK_EQ(card_next(&card, &frame, &payload, NULL), 1);
+	CHECK(sv_eq(payload, "one"));
+	CHECK_EQ(card_next(&card, &frame, &payload, NULL), 1);
+	CHECK(sv_eq(payload, "two"));
+	CHECK_EQ(card_next(&card, &frame, &payload, NULL), 0);
+	card_reset_log(&card);
+	CHECK_EQ(card_next(&card, &frame, &payload, NULL), 0);
+}
+
+TEST(a_log_that_claims_more_than_there_is_is_refused)
+{
+	AUTO(card_done) struct card_host card = {.fd = -1};
+	AUTO(buf_done) struct buf frames = {0};
+	struct ktstr_error err = {0};
+	struct wire_frame frame;
+	struct sv payload;
+
+	CHECK_EQ(card_make(sv_of("request"), 9, &card, NULL), 0);
+	wire_put(&frames, 9, WIRE_OUTPUT, 1, "one", 3);
+	guest_writes(&card, frames.data, frames.len, UINT64_MAX);
+	CHECK_EQ(card_next(&card, &frame, &payload, &err), -EBADMSG);
+	guest_writes(&card, frames.data, frames.len, frames.len - 1);
+	CHECK_EQ(card_next(&card, &frame, &payload, &err), -EBADMSG);
+	frames.data[40] ^= 1;
+	guest_writes(&card, frames.data, frames.len, frames.len);
+	CHECK_EQ(card_next(&card, &frame, &payload, &err), 1);        /* padding is not covered */
+	card.read_len = 0;
+	frames.data[32] ^= 1;
+	guest_writes(&card, frames.data, frames.len, frames.len);
+	CHECK_EQ(card_next(&card, &frame, &payload, &err), -EBADMSG);
+	CHECK_HAS(err.msg, "bad checksum");
+}
+
+TEST(a_request_that_fills_the_card_is_refused)
+{
+	AUTO(card_done) struct card_host card = {.fd = -1};
+	struct ktstr_error err = {0};
+	struct sv huge = {.data = "", .len = WIRE_CARD_SIZE - WIRE_LOG_SIZE_MIN};
+
+	CHECK_EQ(card_make(huge, 9, &card, &err), -E2BIG);
+	CHECK_STR(err.msg, "the files that this test takes into the guest are 240 MiB; 239 MiB fit");
+}
+
+/* --- the console ---------------------------------------------------------------------------------------------- */
+
+TEST(a_panic_is_found_in_a_console)
+{
+	AUTO(free) char *line = console_panic(
+		sv_of("[ 1.0] hello\n[ 2.0] Kernel panic - not syncing: Attempted to kill init!\n[ 3.0] x\n"));
+
+	CHECK_STR(line, "Kernel panic - not syncing: Attempted to kill init!");
+	CHECK(console_panic(sv_of("all is well\n")) == NULL);
+	CHECK(console_panic(sv_of("")) == NULL);
+}
+
+TEST(a_console_tail_has_no_terminal_control)
+{
+	char path[] = "/tmp/ktstr-unit.XXXXXX";
+	int fd = mkstemp(path);
+	AUTO(free) char *tail = NULL;
+	AUTO(free) char *none = console_tail("/nonexistent", 10);
+
+	CHECK_EQ(fd_write_all(fd, "begin\x1b[31mred\x1b[0m\x07\xff\n", 20), 0);
+	tail = console_tail(path, 15);
+	CHECK_STR(tail, "red?\n");
+	unlink(path);
+	close(fd);
+	CHECK_STR(none, "");
+}
+
+/* --- the initramfs ----------------------------------------------------------------------------------------------- */
+
+TEST(the_same_init_makes_the_same_archive_once)
+{
+	char dir[] = "/tmp/ktstr-unit.XXXXXX";
+	AUTO(free) char *one = NULL;
+	AUTO(free) char *two = NULL;
+	AUTO(free) char *other = NULL;
+	AUTO(buf_done) struct buf archive = {0};
+
+	CHECK(mkdtemp(dir));
+	CHECK_EQ(initramfs_make(dir, sv_of("#!init"), &one, NULL), 0);
+	CHECK_EQ(initramfs_make(dir, sv_of("#!init"), &two, NULL), 0);
+	CHECK_EQ(initramfs_make(dir, sv_of("#!other"), &other, NULL), 0);
+	CHECK_STR(one, two);
+	CHECK(strcmp(one, other) != 0);
+	CHECK_EQ(file_read(-1, one, 1 << 16, &archive, NULL), 0);
+	CHECK(memcmp(archive.data, "070701", 6) == 0);
+	CHECK(memmem(archive.data, archive.len, "#!init", 6) != NULL);
+	tree_remove(dir, NULL);
+}
+
+RUN_TESTS();

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * demo.c - what `make demo` runs: the same two loads under the kernel's own scheduler and under the
+ * sane policy of the fixture scheduler, on machines of different shapes.
+ */
+#include <ktstr/ktstr.h>
+
+KTSTR_SCHEDULER(fixture, .binary = "scx-ktstr", .topology = "1n1l2c1t");
+
+KTSTR_TEST(two_cgroups)
+{
+	return ktstr_run_cgroups(ctx, verdict, err,
+		(struct ktstr_cgroup){.name = "cg_0", .workers = 2},
+		(struct ktstr_cgroup){.name = "cg_1", .workers = 2});
+}
+
+KTSTR_TEST(two_cgroups_scx, .scheduler = &fixture)
+{
+	return ktstr_run_cgroups(ctx, verdict, err,
+		(struct ktstr_cgroup){.name = "cg_0", .workers = 2},
+		(struct ktstr_cgroup){.name = "cg_1", .workers = 2});
+}
+
+KTSTR_TEST(mixed_load, .topology = "1n2l1c2t")
+{
+	return ktstr_run_cgroups(ctx, verdict, err,
+		(struct ktstr_cgroup){.name = "spin", .workers = 2},
+		(struct ktstr_cgroup){.name = "yield", .workers = 2, .work = {KTSTR_WORK_YIELD_HEAVY}},
+		(struct ktstr_cgroup){.name = "burst", .workers = 1, .work = {KTSTR_WORK_BURSTY}},
+		(struct ktstr_cgroup){.name = "pipe", .workers = 2, .work = {KTSTR_WORK_PIPE_IO}});
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * scx-ktstr.c - loads the fixture scheduler of bpf/scx_ktstr.bpf.c and stays until SIGTERM, SIGINT
+ * or the kernel ends it. Everything it says goes to stderr; the lines "attached" and "exited: ..."
+ * are for whoever watches a log. docs/fixture.md lists the misbehaviours.
+ */
+#include <assert.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "../bpf/scx_ktstr.h"
+#include "base/base.h"
+
+#define EXIT_USAGE 64
+#define MS_MAX 3600000                    /* of all options in ms but the watchdog's */
+#define TIMEOUT_MS_MAX 30000              /* the kernel's SCX_WATCHDOG_MAX_TIMEOUT */
+#define SLICE_US_MIN 100
+#define SLICE_US_MAX 1000000
+#define OPS_SWITCH_PARTIAL (1ull << 3)    /* SCX_OPS_SWITCH_PARTIAL */
+#define EXIT_KIND_UNREGISTERED 64         /* SCX_EXIT_UNREG: our link was closed */
+#define EXIT_KIND_ERROR 1024              /* SCX_EXIT_ERROR and all above it */
+
+/* bpf/embed.S */
+extern const char scx_ktstr_object[], scx_ktstr_object_end[];
+extern const char scx_ktstr_reject_object[], scx_ktstr_reject_object_end[];
+
+struct options {
+	uint32_t slice_us, timeout_ms;
+	uint32_t stall_after_ms, error_after_ms, die_after_ms;        /* 0: never */
+	const char *starve_comm;
+	bool partial, crowd, fail_verify, fail_start, no_attach;
+};
+
+struct scheduler {
+	struct bpf_object *object;
+	struct bpf_link *link;                /* NULL: not attached */
+	struct ring_buffer *doorbell;         /* readable once the kernel has ended it */
+	struct scx_ktstr_state *state;        /* mapped from the BPF program's memory */
+};
+
+static bool verbose;
+
+static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *fmt, ...)
+{
+	AUTO(buf_done) struct buf line = {0};
+	va_list args;
+
+	buf_str(&line, "scx-ktstr: ");
+	va_start(args, fmt);
+	buf_vprintf(&line, fmt, args);
+	va_end(args);
+	buf_char(&line, '\n');
+	(void)fd_write_all(STDERR_FILENO, line.data, line.len);        /* nowhere left to complain */
+}
+
+/* libbpf passes a failed program's verifier log as a warning. */
+static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	return level <= LIBBPF_WARN || verbose ? vfprintf(stderr, fmt, args) : 0;
+}
+
+static void scheduler_done(struct scheduler *scheduler)
+{
+	bpf_link__destroy(scheduler->link);
+	ring_buffer__free(scheduler->doorbell);
+	bpf_object__close(scheduler->object);
+	*scheduler = (struct scheduler){0};
+}
+DEFINE_AUTO_DONE(struct scheduler, scheduler_done)
+
+/* The memory of one of our maps; before loading, its first content. */
+static void *map_memory(struct bpf_object *object, const char *name, size_t size)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, name);
+	size_t have = 0;
+	void *memory = map ? bpf_map__initial_value(map, &have) : NULL;
+
+	assert(memory);                /* we built the object */
+	assert(have == size);
+	return memory;
+}
+
+static void set_config(struct bpf_object *object, const struct options *options)
+{
+	struct scx_ktstr_config config = {
+		.slice_ns = options->slice_us * NS_PER_US,
+		.stall_after_ns = options->stall_after_ms * NS_PER_MS,
+		.error_after_ns = options->error_after_ms * NS_PER_MS,
+		.crowd = options->crowd,
+	};
+
+	if (options->starve_comm)
+		memcpy(config.starve_comm, options->starve_comm, strlen(options->starve_comm));
+	memcpy(map_memory(object, ".rodata.config", sizeof(config)), &config, sizeof(config));
+}
+
+/* Set a number in the BPF program's struct sched_ext_ops, which lies as its BTF says. */
+static void set_ops(struct bpf_object *object, const char *member, const void *value, size_t size)
+{
+	const struct btf *btf = bpf_object__btf(object);
+	int id = btf__find_by_name_kind(btf, "sched_ext_ops", BTF_KIND_STRUCT);
+	const struct btf_type *ops = btf__type_by_id(btf, (uint32_t)id);
+	char *memory = map_memory(object, "ktstr_ops", ops->size);
+
+	for (uint32_t i = 0; i < btf_vlen(ops); i++) {
+		const struct btf_member *at = btf_members(ops) + i;
+
+		if (strcmp(btf__name_by_offset(btf, at->name_off), member) == 0) {
+			memcpy(memory + at->offset / 8, value, size);
+			return;
+		}
+	}
+	assert(!"a member of struct sched_ext_ops that ktstr_scx.h does not have");
+}
+
+static int on_doorbell(void *arg, void *data, size_t size)
+{
+	(void)arg, (void)data, (void)size;        /* what there is to know is in the state */
+	return 0;
+}
+
+static int load(const struct options *options, struct scheduler *ret_scheduler,
+		struct ktstr_error *err)
+{
+	AUTO(scheduler_done) struct scheduler scheduler = {0};
+	const char *object = options->fail_verify ? scx_ktstr_reject_object : scx_ktstr_object;
+	const char *end = options->fail_verify ? scx_ktstr_reject_object_end : scx_ktstr_object_end;
+	LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "scx_ktstr");
+	uint64_t flags = options->partial ? OPS_SWITCH_PARTIAL : 0;
+	int r;
+
+	scheduler.object = bpf_object__open_mem(object, (size_t)(end - object), &open_options);
+	if (!scheduler.object)
+		return error_sys(err, "open the embedded BPF object");
+	if (!options->fail_verify)
+		set_config(scheduler.object, options);
+	set_ops(scheduler.object, "timeout_ms", &options->timeout_ms, sizeof(options->timeout_ms));
+	set_ops(scheduler.object, "flags", &flags, sizeof(flags));
+
+	r = bpf_object__load(scheduler.object);
+	if (r < 0)
+		return error_set(err, r, "the kernel did not load the BPF program: %s", strerror(-r));
+	if (options->fail_verify)
+		return error_set(err, -EPROTO, "the verifier let a program pass that it must refuse");
+
+	scheduler.state = map_memory(scheduler.object, ".data.state", sizeof(*scheduler.state));
+	scheduler.doorbell = ring_buffer__new(bpf_object__find_map_fd_by_name(scheduler.object, "doorbell"),
+					      on_doorbell, NULL, NULL);
+	if (!scheduler.doorbell)
+		return error_sys(err, "open the ring buffer of the BPF program");
+	*ret_scheduler = TAKE(scheduler, (struct scheduler){0});
+	return 0;
+}
+
+static int attach(struct scheduler *scheduler, struct ktstr_error *err)
+{
+	struct bpf_map *ops = bpf_object__find_map_by_name(scheduler->object, "ktstr_ops");
+
+	scheduler->link = bpf_map__attach_struct_ops(ops);
+	if (!scheduler->link)
+		return error_sys(err, "attach (is another scheduler in /sys/kernel/sched_ext/root/ops?)");
+	say("attached");
+	if (scheduler->state->without_queue)
+		say("this kernel's BTF lets no scheduler create a queue: first come, first served");
+	return 0;
+}
+
+static const char *exit_kind_name(uint32_t kind)
+{
+	static const struct {
+		uint32_t kind;
+		const char *name;
+	} names[] = {        /* enum scx_exit_kind of 7.2 */
+		{1, "done"},
+		{EXIT_KIND_UNREGISTERED, "unregistered"},
+		{65, "unregistered by BPF"},
+		{66, "unregistered by the kernel"},
+		{67, "sysrq"},
+		{68, "parent"},
+		{EXIT_KIND_ERROR, "error"},
+		{1025, "BPF error"},
+		{1026, "stall"},
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].kind == kind)
+			return names[i].name;
+	return "unknown";
+}
+
+/* Say how it ended, if it has; returns the kind of exit or 0. */
+static uint32_t report_exit(const struct scx_ktstr_state *state)
+{
+	uint32_t kind = __atomic_load_n(&state->exit_kind, __ATOMIC_ACQUIRE);
+
+	if (kind == 0)
+		return 0;
+	say("exited: kind=%u (%s) reason=\"%.*s\" msg=\"%.*s\"", kind, exit_kind_name(kind),
+	    (int)sizeof(state->reason), state->reason, (int)sizeof(state->message), state->message);
+	if (kind >= EXIT_KIND_ERROR)
+		fprintf(stderr, "%.*s", (int)sizeof(state->dump), state->dump);
+	return kind;
+}
+
+static struct deadline in_ms(uint32_t ms)
+{
+	return ms ? deadline_in(ms * NS_PER_MS) : DEADLINE_NEVER;
+}
+
+/* Wait for a signal or for the kernel to end the scheduler; die when told to. */
+static void stay(const struct scheduler *scheduler, int signal_fd, const struct options *options)
+{
+	struct deadline die = in_ms(options->die_after_ms);
+	/* On an idle machine it is our waking up that calls the BPF program to raise the error. */
+	struct deadline error_due = in_ms(options->error_after_ms);
+	struct pollfd fds[] = {
+		{.fd = signal_fd, .events = POLLIN},
+		{.fd = ring_buffer__epoll_fd(scheduler->doorbell), .events = POLLIN},
+	};
+
+	while (poll(fds, 2, deadline_poll_ms(deadline_earlier(die, error_due))) <= 0) {
+		if (deadline_passed(die)) {
+			say("dying on purpose");
+			_exit(1);
+		}
+		if (deadline_passed(error_due))
+			error_due = DEADLINE_NEVER;
+	}
+}
+
+/* Returns the exit status, or a negative errno. */
+static int run(const struct options *options, struct ktstr_error *err)
+{
+	AUTO(scheduler_done) struct scheduler scheduler = {0};
+	AUTO(fd_close) int signal_fd = -1;
+	uint32_t kind;
+	sigset_t signals;
+	int r;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	if (signal_fd < 0)
+		return error_sys(err, "signalfd");
+
+	r = load(options, &scheduler, err);
+	if (r < 0)
+		return r;
+	if (options->no_attach) {
+		say("loaded, not attaching on purpose");
+	} else {
+		r = attach(&scheduler, err);
+		if (r < 0) {
+			report_exit(scheduler.state);
+			return r;
+		}
+	}
+	stay(&scheduler, signal_fd, options);
+	/* The kernel has called ops.exit when this returns (scx_disable() waits). */
+	bpf_link__destroy(TAKE_PTR(scheduler.link));
+	kind = report_exit(scheduler.state);
+	return kind == 0 || kind == EXIT_KIND_UNREGISTERED ? 0 : 1;
+}
+
+static const char usage[] =
+	"Usage: scx-ktstr [OPTION]...\n"
+	"A fair sched_ext scheduler that misbehaves on request, for testing a test harness.\n"
+	"\n"
+	"      --slice-us N      time slice (default 5000)\n"
+	"      --timeout-ms N    after which the kernel's watchdog throws it out when a task\n"
+	"                        waited so long (default 4000, at most 30000)\n"
+	"      --partial         schedule only tasks of policy SCHED_EXT\n"
+	"      --verbose         show what libbpf does\n"
+	"      --help            show this and exit\n"
+	"\n"
+	"Misbehaviour:\n"
+	"      --starve COMM     never run tasks of this name\n"
+	"      --crowd           run all tasks that may run on CPU 0 only there\n"
+	"      --stall-after MS  stop dispatching\n"
+	"      --exit-after MS   raise an error in the BPF program\n"
+	"      --die-after MS    exit with status 1\n"
+	"      --fail-verify     load a program that the verifier refuses\n"
+	"      --fail-start      exit with status 1 before loading anything\n"
+	"      --no-attach       load, but never attach\n";
+
+enum option_key {
+	KEY_HELP = 1,
+	KEY_SLICE,
+	KEY_TIMEOUT,
+	KEY_PARTIAL,
+	KEY_VERBOSE,
+	KEY_STARVE,
+	KEY_CROWD,
+	KEY_STALL,
+	KEY_EXIT,
+	KEY_DIE,
+	KEY_FAIL_VERIFY,
+	KEY_FAIL_START,
+	KEY_NO_ATTACH,
+};
+
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, KEY_HELP},
+	{"slice-us", required_argument, NULL, KEY_SLICE},
+	{"timeout-ms", required_argument, NULL, KEY_TIMEOUT},
+	{"partial", no_argument, NULL, KEY_PARTIAL},
+	{"verbose", no_argument, NULL, KEY_VERBOSE},
+	{"starve", required_argument, NULL, KEY_STARVE},
+	{"crowd", no_argument, NULL, KEY_CROWD},
+	{"stall-after", required_argument, NULL, KEY_STALL},
+	{"exit-after", required_argument, NULL, KEY_EXIT},
+	{"die-after", required_argument, NULL, KEY_DIE},
+	{"fail-verify", no_argument, NULL, KEY_FAIL_VERIFY},
+	{"fail-start", no_argument, NULL, KEY_FAIL_START},
+	{"no-attach", no_argument, NULL, KEY_NO_ATTACH},
+	{0},
+};
+
+static void usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+static void usage_error(const char *fmt, ...)
+{
+	AUTO(buf_done) struct buf text = {0};
+	va_list args;
+
+	va_start(args, fmt);
+	buf_vprintf(&text, fmt, args);
+	va_end(args);
+	say("%s; see --help", buf_text(&text));
+	exit(EXIT_USAGE);
+}
+
+static uint32_t number(int index, uint32_t min, uint32_t max)
+{
+	uint32_t value;
+
+	if (sv_u32(sv_of(optarg), max, &value) < 0 || value < min)
+		usage_error("--%s %s: must be %u..%u", long_options[index].name, optarg, min, max);
+	return value;
+}
+
+static const char *comm(void)
+{
+	size_t len = strlen(optarg);
+
+	if (len == 0 || len >= SCX_KTSTR_COMM_SIZE)
+		usage_error("--starve %s: a task's name has 1..%d bytes", optarg,
+			    SCX_KTSTR_COMM_SIZE - 1);
+	return optarg;
+}
+
+static void set_option(struct options *options, enum option_key key, int index)
+{
+	switch (key) {
+	case KEY_HELP:
+		fputs(usage, stdout);
+		exit(0);
+	case KEY_SLICE:
+		options->slice_us = number(index, SLICE_US_MIN, SLICE_US_MAX);
+		break;
+	case KEY_TIMEOUT:
+		options->timeout_ms = number(index, 1, TIMEOUT_MS_MAX);
+		break;
+	case KEY_PARTIAL:
+		options->partial = true;
+		break;
+	case KEY_VERBOSE:
+		verbose = true;
+		break;
+	case KEY_STARVE:
+		options->starve_comm = comm();
+		break;
+	case KEY_CROWD:
+		options->crowd = true;
+		break;
+	case KEY_STALL:
+		options->stall_after_ms = number(index, 1, MS_MAX);
+		break;
+	case KEY_EXIT:
+		options->error_after_ms = number(index, 1, MS_MAX);
+		break;
+	case KEY_DIE:
+		options->die_after_ms = number(index, 1, MS_MAX);
+		break;
+	case KEY_FAIL_VERIFY:
+		options->fail_verify = true;
+		break;
+	case KEY_FAIL_START:
+		options->fail_start = true;
+		break;
+	case KEY_NO_ATTACH:
+		options->no_attach = true;
+		break;
+	}
+}
+
+static void parse_options(int argc, char **argv, struct options *options)
+{
+	int key, index = 0;
+
+	opterr = 0;
+	while ((key = getopt_long(argc, argv, "", long_options, &index)) != -1) {
+		if (key == '?')
+			usage_error("%s: unknown, ambiguous, or without its value", argv[optind - 1]);
+		set_option(options, (enum option_key)key, index);
+	}
+	if (optind < argc)
+		usage_error("unexpected argument %s", argv[optind]);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.slice_us = 5000, .timeout_ms = 4000};
+	struct ktstr_error err = {0};
+	int r;
+
+	parse_options(argc, argv, &options);
+	libbpf_set_print(print_libbpf);
+	if (options.fail_start) {
+		say("failing to start on purpose");
+		return 1;
+	}
+	r = run(&options, &err);
+	if (r < 0) {
+		say("%s", err.msg);
+		return 1;
+	}
+	return r;
+}
