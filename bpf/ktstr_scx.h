@@ -72,7 +72,7 @@ struct task_struct {
 };
 
 struct scx_exit_info {
-	u32 kind;
+	enum scx_exit_kind kind;
 	const char *reason;
 	char *msg;
 	char *dump;

@@ -12,8 +12,8 @@
  * Where the kernel lets nobody create a queue (see ktstr_scx.h), its own global queue serves: first
  * come, first served, with slices that are larger for heavier tasks.
  */
-#include "ktstr_scx.h"
 #include "scx_ktstr.h"
+#include "ktstr_scx.h"
 
 #define QUEUE 1
 #define DEBT_SLICES 4
@@ -55,9 +55,16 @@ static bool has_passed(u64 after_ns)
 	return after_ns && bpf_ktime_get_ns() - attached_at_ns >= after_ns;
 }
 
-static bool is_stalled(void)
+/* Kernel threads go on: one of them is the watchdog that is to find the others waiting. */
+static bool is_stalled(struct task_struct *p)
 {
-	return has_passed(config.stall_after_ns);
+	return !(p->flags & PF_KTHREAD) && has_passed(config.stall_after_ns);
+}
+
+/* Kernel threads with one CPU keep clear of the queue, and all of them if the queue is to stall. */
+static bool is_queued(struct task_struct *p)
+{
+	return !(p->flags & PF_KTHREAD) || (p->nr_cpus_allowed > 1 && !config.stall_after_ns);
 }
 
 static bool is_starved(struct task_struct *p)
@@ -135,7 +142,7 @@ s32 BPF_PROG(ktstr_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_fla
 	s32 cpu;
 
 	raise_error_when_due();
-	if (is_stalled() || is_starved(p))
+	if (is_stalled(p) || is_starved(p))
 		return prev_cpu;
 	if (is_crowded(p))
 		return 0;
@@ -149,13 +156,13 @@ SEC("struct_ops/enqueue")
 void BPF_PROG(ktstr_enqueue, struct task_struct *p, u64 enq_flags)
 {
 	raise_error_when_due();
-	if (is_stalled() || is_starved(p))
+	if (is_stalled(p) || is_starved(p))
 		return;
 	if (is_crowded(p)) {
 		scx_insert(p, SCX_DSQ_LOCAL_ON | 0, weighted_slice_ns(p), enq_flags);
 		return;
 	}
-	if (p->flags & PF_KTHREAD && p->nr_cpus_allowed == 1) {
+	if (!is_queued(p)) {
 		scx_insert(p, SCX_DSQ_LOCAL, config.slice_ns, enq_flags);
 		return;
 	}
@@ -170,7 +177,7 @@ SEC("struct_ops/dispatch")
 void BPF_PROG(ktstr_dispatch, s32 cpu, struct task_struct *prev)
 {
 	raise_error_when_due();
-	if (!is_stalled() && bpf_ksym_exists(scx_bpf_create_dsq))
+	if (!has_passed(config.stall_after_ns) && bpf_ksym_exists(scx_bpf_create_dsq))
 		scx_take(QUEUE);
 }
 

@@ -21,9 +21,23 @@ struct scx_ktstr_config {
 };
 _Static_assert(sizeof(struct scx_ktstr_config) == 48, "both halves must agree on it");
 
+/* kernel/sched/ext*.h: 6.12's, and PARENT of 7.1 */
+enum scx_exit_kind {
+	SCX_EXIT_NONE = 0,
+	SCX_EXIT_DONE = 1,
+	SCX_EXIT_UNREG = 64,              /* its link was closed */
+	SCX_EXIT_UNREG_BPF = 65,
+	SCX_EXIT_UNREG_KERN = 66,
+	SCX_EXIT_SYSRQ = 67,
+	SCX_EXIT_PARENT = 68,
+	SCX_EXIT_ERROR = 1024,            /* all from here on are errors */
+	SCX_EXIT_ERROR_BPF = 1025,
+	SCX_EXIT_ERROR_STALL = 1026,
+};
+
 struct scx_ktstr_state {
 	uint32_t without_queue;           /* 1: this kernel lets no scheduler create a queue */
-	uint32_t exit_kind;               /* enum scx_exit_kind; 0 until the texts below are whole */
+	uint32_t exit_kind;               /* enum scx_exit_kind; NONE until the texts are whole */
 	char reason[128];
 	char message[1024];               /* the kernel's SCX_EXIT_MSG_LEN */
 	char dump[SCX_KTSTR_DUMP_SIZE];

@@ -4,6 +4,7 @@
  * the verifier has refused since there is one. A program of its own, so that the default one does
  * not depend on how a kernel treats it.
  */
+#include "scx_ktstr.h"
 #include "ktstr_scx.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";

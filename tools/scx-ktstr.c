@@ -5,6 +5,7 @@
  * are for whoever watches a log. docs/fixture.md lists the misbehaviours.
  */
 #include <assert.h>
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -28,8 +29,6 @@
 #define SLICE_US_MIN 100
 #define SLICE_US_MAX 1000000
 #define OPS_SWITCH_PARTIAL (1ull << 3)    /* SCX_OPS_SWITCH_PARTIAL */
-#define EXIT_KIND_UNREGISTERED 64         /* SCX_EXIT_UNREG: our link was closed */
-#define EXIT_KIND_ERROR 1024              /* SCX_EXIT_ERROR and all above it */
 
 /* bpf/embed.S */
 extern const char scx_ktstr_object[], scx_ktstr_object_end[];
@@ -46,7 +45,7 @@ struct scheduler {
 	struct bpf_object *object;
 	struct bpf_link *link;                /* NULL: not attached */
 	struct ring_buffer *doorbell;         /* readable once the kernel has ended it */
-	struct scx_ktstr_state *state;        /* mapped from the BPF program's memory */
+	struct scx_ktstr_state state;         /* as read_state() found it */
 };
 
 static bool verbose;
@@ -81,7 +80,7 @@ static void scheduler_done(struct scheduler *scheduler)
 DEFINE_AUTO_DONE(struct scheduler, scheduler_done)
 
 /* The memory of one of our maps; before loading, its first content. */
-static void *map_memory(struct bpf_object *object, const char *name, size_t size)
+static void *first_content(struct bpf_object *object, const char *name, size_t size)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object, name);
 	size_t have = 0;
@@ -103,7 +102,7 @@ static void set_config(struct bpf_object *object, const struct options *options)
 
 	if (options->starve_comm)
 		memcpy(config.starve_comm, options->starve_comm, strlen(options->starve_comm));
-	memcpy(map_memory(object, ".rodata.config", sizeof(config)), &config, sizeof(config));
+	memcpy(first_content(object, ".rodata.config", sizeof(config)), &config, sizeof(config));
 }
 
 /* Set a number in the BPF program's struct sched_ext_ops, which lies as its BTF says. */
@@ -112,7 +111,7 @@ static void set_ops(struct bpf_object *object, const char *member, const void *v
 	const struct btf *btf = bpf_object__btf(object);
 	int id = btf__find_by_name_kind(btf, "sched_ext_ops", BTF_KIND_STRUCT);
 	const struct btf_type *ops = btf__type_by_id(btf, (uint32_t)id);
-	char *memory = map_memory(object, "ktstr_ops", ops->size);
+	char *memory = first_content(object, "ktstr_ops", ops->size);
 
 	for (uint32_t i = 0; i < btf_vlen(ops); i++) {
 		const struct btf_member *at = btf_members(ops) + i;
@@ -155,7 +154,6 @@ static int load(const struct options *options, struct scheduler *ret_scheduler,
 	if (options->fail_verify)
 		return error_set(err, -EPROTO, "the verifier let a program pass that it must refuse");
 
-	scheduler.state = map_memory(scheduler.object, ".data.state", sizeof(*scheduler.state));
 	scheduler.doorbell = ring_buffer__new(bpf_object__find_map_fd_by_name(scheduler.object, "doorbell"),
 					      on_doorbell, NULL, NULL);
 	if (!scheduler.doorbell)
@@ -164,54 +162,70 @@ static int load(const struct options *options, struct scheduler *ret_scheduler,
 	return 0;
 }
 
+static int read_state(struct scheduler *scheduler, struct ktstr_error *err)
+{
+	int fd = bpf_object__find_map_fd_by_name(scheduler->object, ".data.state");
+	const uint32_t first = 0;
+
+	if (bpf_map_lookup_elem(fd, &first, &scheduler->state) < 0)
+		return error_sys(err, "read the state of the BPF program");
+	return 0;
+}
+
 static int attach(struct scheduler *scheduler, struct ktstr_error *err)
 {
 	struct bpf_map *ops = bpf_object__find_map_by_name(scheduler->object, "ktstr_ops");
+	int r;
 
 	scheduler->link = bpf_map__attach_struct_ops(ops);
 	if (!scheduler->link)
 		return error_sys(err, "attach (is another scheduler in /sys/kernel/sched_ext/root/ops?)");
 	say("attached");
-	if (scheduler->state->without_queue)
+	r = read_state(scheduler, err);
+	if (r == 0 && scheduler->state.without_queue)
 		say("this kernel's BTF lets no scheduler create a queue: first come, first served");
-	return 0;
+	return r;
 }
 
-static const char *exit_kind_name(uint32_t kind)
+static const char *exit_kind_name(enum scx_exit_kind kind)
 {
-	static const struct {
-		uint32_t kind;
-		const char *name;
-	} names[] = {        /* enum scx_exit_kind of 7.2 */
-		{1, "done"},
-		{EXIT_KIND_UNREGISTERED, "unregistered"},
-		{65, "unregistered by BPF"},
-		{66, "unregistered by the kernel"},
-		{67, "sysrq"},
-		{68, "parent"},
-		{EXIT_KIND_ERROR, "error"},
-		{1025, "BPF error"},
-		{1026, "stall"},
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (names[i].kind == kind)
-			return names[i].name;
+	switch (kind) {
+	case SCX_EXIT_NONE:
+		return "none";
+	case SCX_EXIT_DONE:
+		return "done";
+	case SCX_EXIT_UNREG:
+		return "unregistered";
+	case SCX_EXIT_UNREG_BPF:
+		return "unregistered by BPF";
+	case SCX_EXIT_UNREG_KERN:
+		return "unregistered by the kernel";
+	case SCX_EXIT_SYSRQ:
+		return "sysrq";
+	case SCX_EXIT_PARENT:
+		return "parent";
+	case SCX_EXIT_ERROR:
+		return "error";
+	case SCX_EXIT_ERROR_BPF:
+		return "BPF error";
+	case SCX_EXIT_ERROR_STALL:
+		return "stall";
+	}
 	return "unknown";
 }
 
-/* Say how it ended, if it has; returns the kind of exit or 0. */
-static uint32_t report_exit(const struct scx_ktstr_state *state)
+/* Say how it ended, if it has. Returns 0, or 1 if it was not us who ended it. */
+static int report_exit(const struct scx_ktstr_state *state)
 {
-	uint32_t kind = __atomic_load_n(&state->exit_kind, __ATOMIC_ACQUIRE);
+	enum scx_exit_kind kind = state->exit_kind;
 
-	if (kind == 0)
+	if (kind == SCX_EXIT_NONE)
 		return 0;
 	say("exited: kind=%u (%s) reason=\"%.*s\" msg=\"%.*s\"", kind, exit_kind_name(kind),
 	    (int)sizeof(state->reason), state->reason, (int)sizeof(state->message), state->message);
-	if (kind >= EXIT_KIND_ERROR)
+	if (kind >= SCX_EXIT_ERROR)
 		fprintf(stderr, "%.*s", (int)sizeof(state->dump), state->dump);
-	return kind;
+	return kind == SCX_EXIT_UNREG ? 0 : 1;
 }
 
 static struct deadline in_ms(uint32_t ms)
@@ -245,7 +259,6 @@ static int run(const struct options *options, struct ktstr_error *err)
 {
 	AUTO(scheduler_done) struct scheduler scheduler = {0};
 	AUTO(fd_close) int signal_fd = -1;
-	uint32_t kind;
 	sigset_t signals;
 	int r;
 
@@ -265,15 +278,16 @@ static int run(const struct options *options, struct ktstr_error *err)
 	} else {
 		r = attach(&scheduler, err);
 		if (r < 0) {
-			report_exit(scheduler.state);
+			if (read_state(&scheduler, NULL) == 0)
+				report_exit(&scheduler.state);
 			return r;
 		}
 	}
 	stay(&scheduler, signal_fd, options);
 	/* The kernel has called ops.exit when this returns (scx_disable() waits). */
 	bpf_link__destroy(TAKE_PTR(scheduler.link));
-	kind = report_exit(scheduler.state);
-	return kind == 0 || kind == EXIT_KIND_UNREGISTERED ? 0 : 1;
+	r = read_state(&scheduler, err);
+	return r < 0 ? r : report_exit(&scheduler.state);
 }
 
 static const char usage[] =

@@ -86,7 +86,7 @@ int author_command_parse(int argc, char **argv, struct author_command *ret_comma
 /* Contract L1: "ktstr/<name>: test" lines, or one JSON array. */
 void author_list(const struct registry *registry, bool ignored, bool json, struct buf *out);
 
-/* The JSON document by which the driver knows the tests; docs/protocol.md has its keys. */
+/* The JSON document by which the driver knows the tests; describe.c draws it. */
 void author_describe(const struct registry *registry, struct buf *out);
 
 /*

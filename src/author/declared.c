@@ -2,7 +2,6 @@
 /* What a declaration comes to, and what is wrong with it. Decides from structs alone. */
 #include "author/author.h"
 
-#include <errno.h>
 #include <math.h>
 
 static void override(struct topology *topology, unsigned numa_nodes, unsigned llcs, unsigned cores,

@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * describe.c - tests as text: names for people and runners, and for the driver one line of JSON, in
+ * which everything that a declaration leaves open is already decided:
+ *
+ *   {"schema":1, "tests":[
+ *     {"name":"two_cgroups", "file":"my_sched.c", "line":5, "topology":"1n1l2c1t",
+ *      "memory_mib":2048, "duration_ms":2000, "workers_per_cgroup":2, "timeout_ms":36000,
+ *      "expect_err":false, "expect_kind":null or "starved" and its like,
+ *      "host_only":false, "ignored":false, "include_files":["data"],
+ *      "scheduler":null or {"name":"my_sched", "binary":null or "scx_my_sched", "args":["-v"]}}]}
+ */
 #include "author/author.h"
 
 #include <assert.h>

@@ -17,7 +17,7 @@
 #define AUTO(destroy) __attribute__((cleanup(auto_##destroy)))
 
 #define DEFINE_AUTO(type, destroy)                                                                 \
-	static inline void auto_##destroy(type *handle)                                            \
+	__attribute__((unused)) static inline void auto_##destroy(type *handle)                    \
 	{                                                                                          \
 		int saved_errno = errno;                                                           \
 		destroy(*handle);                                                                  \
@@ -25,7 +25,7 @@
 	}
 
 #define DEFINE_AUTO_DONE(type, destroy)                                                            \
-	static inline void auto_##destroy(type *object)                                            \
+	__attribute__((unused)) static inline void auto_##destroy(type *object)                    \
 	{                                                                                          \
 		int saved_errno = errno;                                                           \
 		destroy(object);                                                                   \

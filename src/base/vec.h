@@ -27,7 +27,7 @@
 		size_t len;                                                                        \
 		size_t capacity;                                                                   \
 	};                                                                                         \
-	static inline type *name##_push(struct name *vec, type element)                            \
+	__attribute__((unused)) static inline type *name##_push(struct name *vec, type element)    \
 	{                                                                                          \
 		if (vec->len == vec->capacity) {                                                   \
 			vec->capacity = vec->capacity ? vec->capacity * 2 : 8;                     \
@@ -36,7 +36,7 @@
 		vec->at[vec->len] = element;                                                       \
 		return &vec->at[vec->len++];                                                       \
 	}                                                                                          \
-	static inline void name##_done(struct name *vec)                                           \
+	__attribute__((unused)) static inline void name##_done(struct name *vec)                   \
 	{                                                                                          \
 		for (size_t i_ = 0; i_ < vec->len; i_++)                                           \
 			element_done(&vec->at[i_]);                                                \

@@ -52,6 +52,7 @@ struct request {
 	struct strings test_argv;
 	struct strings test_env;
 	struct strings scheduler_argv;        /* empty: EEVDF */
+	struct strings scheduler_env;
 };
 
 void request_done(struct request *request);

@@ -13,6 +13,7 @@ void request_done(struct request *request)
 	strings_done(&request->test_argv);
 	strings_done(&request->test_env);
 	strings_done(&request->scheduler_argv);
+	strings_done(&request->scheduler_env);
 }
 
 static bool path_is_plain(const char *path)
@@ -112,6 +113,9 @@ static int take(struct request *request, const char *root, uint32_t type, struct
 		return 0;
 	case WIRE_REQ_SCHEDULER:
 		take_word(&request->scheduler_argv, payload);
+		return 0;
+	case WIRE_REQ_SCHEDULER_ENV:
+		take_word(&request->scheduler_env, payload);
 		return 0;
 	case WIRE_REQ_LIMITS:
 		if (payload.len != sizeof(request->limits))

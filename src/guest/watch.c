@@ -305,7 +305,7 @@ static const char **make_argv(const struct strings *words)
 static int start_scheduler(struct watch *watch, struct ktstr_error *err)
 {
 	AUTO(free) const char **argv = make_argv(&watch->request->scheduler_argv);
-	AUTO(free) const char **env = make_env(&watch->request->test_env, NULL);
+	AUTO(free) const char **env = make_env(&watch->request->scheduler_env, NULL);
 	AUTO(fd_close) int log_fd = -1;
 	struct spawn_config config = {.argv = argv, .env = env, .dir = "/", .stdin_fd = -1};
 	int r;

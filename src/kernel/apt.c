@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,29 +53,23 @@ void apt_done(struct apt *apt)
 	*apt = (struct apt){0};
 }
 
-/* apt's own words: the lines "E: ..." (and "W: ..." when there are no others), in one line. */
-static void quote_complaints(struct sv text, struct buf *ret_words)
+/* apt's own words: its first "E: ..." line, else its first "W: ...". The others repeat it. */
+static struct sv complaint_of(struct sv text)
 {
 	static const char *const marks[] = {"E: ", "W: "};
 
-	ret_words->max = COMPLAINT_BYTES_MAX;
-	for (unsigned i = 0; i < 2 && !ret_words->len; i++) {
+	for (unsigned i = 0; i < 2; i++) {
 		struct sv rest = text, line;
 
 		while (sv_line(&rest, &line)) {
 			if (!sv_starts(line, marks[i]))
 				continue;
 			line = sv_trim(sv_skip(line, strlen(marks[i])));
-			buf_printf(ret_words, "%s%.*s", ret_words->len ? "; " : "", SV_ARG(line));
+			line.len = line.len < COMPLAINT_BYTES_MAX ? line.len : COMPLAINT_BYTES_MAX;
+			return line;
 		}
 	}
-}
-
-static int open_output(const char *path, struct ktstr_error *err)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	return fd < 0 ? error_sys(err, "create %s", path) : fd;
+	return (struct sv){0};
 }
 
 static int run(const char *const *argv, const char *dir, int out_fd, int err_fd, uint64_t timeout_ns,
@@ -88,7 +83,9 @@ static int run(const char *const *argv, const char *dir, int out_fd, int err_fd,
 		.stderr_fd = err_fd,
 	};
 	AUTO(child_done) struct child child = CHILD_NONE;
-	AUTO(buf_done) struct buf text = {0}, how = {0}, words = {0};
+	AUTO(buf_done) struct buf text = {0};
+	AUTO(buf_done) struct buf how = {0};
+	struct sv complaint;
 	int status, r = child_spawn(&config, &child, err);
 
 	if (r == -ENOENT)
@@ -104,30 +101,29 @@ static int run(const char *const *argv, const char *dir, int out_fd, int err_fd,
 	status_describe(status, &how);
 	if (lseek(err_fd, 0, SEEK_SET) == 0)
 		(void)fd_read_to_end(err_fd, 1 << 20, &text);      /* the status alone will do */
-	quote_complaints(sv_bytes(buf_text(&text), text.len), &words);
-	return error_set(err, -EIO, "%s: %s", argv[0], buf_text(words.len ? &words : &how));
+	complaint = complaint_of(sv_bytes(buf_text(&text), text.len));
+	if (!complaint.len)
+		complaint = sv_of(buf_text(&how));
+	return error_set(err, -EIO, "%s: %.*s", argv[0], SV_ARG(complaint));
 }
 
-/* Run in the scratch directory's `dir`, with output in files beside it. */
-static int run_apt(const char *scratch, const char *const *argv, const char *dir, uint64_t timeout_ns,
-		   struct buf *ret_out, struct ktstr_error *err)
+/* Output goes to memory, so that a full disk does not take away the words about it. */
+static int run_apt(const char *const *argv, const char *dir, uint64_t timeout_ns, struct buf *ret_out,
+		   struct ktstr_error *err)
 {
-	AUTO(free) char *out_path = xasprintf("%s/apt.out", scratch);
-	AUTO(free) char *err_path = xasprintf("%s/apt.err", scratch);
-	AUTO(fd_close) int out_fd = open_output(out_path, err);
-	AUTO(fd_close) int err_fd = out_fd < 0 ? -1 : open_output(err_path, err);
+	AUTO(fd_close) int out_fd = memfd_create("apt.out", MFD_CLOEXEC);
+	AUTO(fd_close) int err_fd = memfd_create("apt.err", MFD_CLOEXEC);
 	int r;
 
 	if (out_fd < 0 || err_fd < 0)
-		return out_fd < 0 ? out_fd : err_fd;
+		return error_sys(err, "memfd_create");
 	r = run(argv, dir, out_fd, err_fd, timeout_ns, err);
 	if (r < 0 || !ret_out)
 		return r;
 	if (lseek(out_fd, 0, SEEK_SET) < 0)
-		return error_sys(err, "read %s", out_path);
+		return error_sys(err, "the output of %s", argv[0]);
 	r = fd_read_to_end(out_fd, OUTPUT_BYTES_MAX, ret_out);
-	return r < 0 ? error_set(err, r, "%s: its output cannot be read: %s", argv[0], strerrordesc_np(-r))
-		     : 0;
+	return r < 0 ? error_set(err, r, "the output of %s: %s", argv[0], strerrordesc_np(-r)) : 0;
 }
 
 static char *system_key(const struct mirror *mirror)
@@ -224,7 +220,7 @@ int apt_open(const char *dir, const char *scratch, struct apt *ret_apt, struct k
 	if (strpbrk(dir, "\"\n%"))
 		return error_set(err, -EINVAL, "apt cannot work in %s: a quote, a newline or a '%%' in it; "
 					       "set KTSTR_CACHE_DIR", dir);
-	r = run_apt(scratch, argv, scratch, LIST_NS, &targets, err);
+	r = run_apt(argv, scratch, LIST_NS, &targets, err);
 	if (r < 0)
 		return r;
 	r = mirror_parse(sv_bytes(buf_text(&targets), targets.len), &mirror, err);
@@ -242,7 +238,7 @@ int apt_update(const struct apt *apt, struct ktstr_error *err)
 	const char *argv[] = {"apt-get", "-c", apt->conf, "-q", "update", NULL};
 	AUTO(free) char *path = xasprintf("%s/ktstr.sources", apt->dir);
 	AUTO(buf_done) struct buf sources = {0};
-	int r = run_apt(apt->scratch, argv, apt->scratch, UPDATE_NS, NULL, err);
+	int r = run_apt(argv, apt->scratch, UPDATE_NS, NULL, err);
 
 	if (r < 0)
 		return error_wrap(err, r, "read the index of %s", apt->suites);
@@ -255,7 +251,7 @@ int apt_kernels(const struct apt *apt, struct packages *ret_packages, struct kts
 	const char *argv[] = {"apt-cache", "-c", apt->conf, "-q", "--no-all-versions", "show",
 			      "~n^linux-.*-cloud-amd64", NULL};
 	AUTO(buf_done) struct buf text = {0};
-	int r = run_apt(apt->scratch, argv, apt->scratch, LIST_NS, &text, err);
+	int r = run_apt(argv, apt->scratch, LIST_NS, &text, err);
 
 	if (r == 0)
 		packages_parse(sv_bytes(buf_text(&text), text.len), ret_packages);
@@ -285,7 +281,7 @@ int apt_download(const struct apt *apt, const struct package *package, char **re
 	int r = dir_make(dir, 0755, err);
 
 	if (r == 0)
-		r = run_apt(apt->scratch, argv, dir, DOWNLOAD_NS, NULL, err);
+		r = run_apt(argv, dir, DOWNLOAD_NS, NULL, err);
 	if (r == 0)
 		r = only_file(dir, ret_path, err);
 	return r < 0 ? error_wrap(err, r, "download %s", package->name) : 0;

@@ -38,7 +38,7 @@ void mirror_sources(const struct mirror *mirror, const char *signed_by, struct b
 struct apt {
 	char *dir;            /* state; kept */
 	char *conf;           /* for apt-get -c */
-	char *scratch;        /* for downloads and output */
+	char *scratch;        /* for downloads */
 	char *suites;         /* "trixie-backports trixie", for messages */
 	bool is_stale;        /* the index was not read for a day, or never for these sources */
 };

@@ -242,7 +242,8 @@ static int read_detail(const json_t *from, struct details *details, struct ktstr
 		return error_set(err, -EBADMSG, "there is no kind \"%s\"", clean);
 	}
 	details_push(details,
-		     (struct detail){.kind = kind, .text = clean_string(text, VERDICT_DETAIL_TEXT_MAX)});
+		     (struct detail){.kind = kind,
+				     .text = clean_string(text, VERDICT_DETAIL_TEXT_MAX)});
 	return 0;
 }
 
@@ -306,7 +307,7 @@ int outcome_read_verdict(struct outcome *outcome, struct sv json, struct ktstr_e
 	AUTO(result_done) struct result scratch = {0};
 	struct outcome *read = &scratch.outcome;
 	json_error_t why;
-	json_t *verdict = json_loadb(json.data ? json.data : "", json.len, JSON_REJECT_DUPLICATES, &why);
+	json_t *verdict = json_loadb(json.data ?: "", json.len, JSON_REJECT_DUPLICATES, &why);
 	int r;
 
 	if (!verdict) {

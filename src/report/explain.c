@@ -7,7 +7,7 @@
 #include "report/format.h"
 
 #define LOG_LINES 40
-#define EVIDENCE_ENTRIES_MAX 32
+#define PROGRAMS_MAX 64
 
 static double number_at(const json_t *object, const char *key)
 {
@@ -83,75 +83,30 @@ static void put_metrics(struct buf *out, const char *indent, json_t *metrics)
 	}
 }
 
-/* "key=value", or for {"name":"enqueue","run_count":3} in a list "enqueue=3"; nested ones are cut. */
-static void put_entry(struct buf *line, const char *key, const json_t *value)
+/* The run room's evidence of who scheduled, as it was while the test's body ran. */
+static void put_evidence(struct buf *out, const char *indent, const json_t *scheduler)
 {
-	AUTO(free) char *dumped = NULL;
-	AUTO(free) char *clean = NULL;
-	AUTO(free) char *clean_key = one_line(key);
+	const json_t *during = json_object_get(scheduler, "during");
+	const json_t *programs = json_object_get(scheduler, "programs");
+	AUTO(free) char *state = one_line(json_string_value(json_object_get(during, "state")));
+	AUTO(free) char *ops = one_line(json_string_value(json_object_get(during, "ops")));
+	AUTO(free) char *ended = one_line(json_string_value(json_object_get(scheduler, "ended_early")));
 
-	if (json_is_object(value) || json_is_array(value))
-		return;
-	if (json_is_string(value)) {
-		clean = one_line(json_string_value(value));
-	} else {
-		dumped = json_dumps(value, JSON_ENCODE_ANY);
-		clean = one_line(dumped ?: "?");
+	if (*state)
+		buf_printf(out, "%ssched_ext: %s, ops %s, enable_seq %.0f\n", indent, state,
+			   *ops ? ops : "none", number_at(during, "enable_seq"));
+	for (size_t i = 0; i < json_array_size(programs) && i < PROGRAMS_MAX; i++) {
+		const json_t *program = json_array_get(programs, i);
+		AUTO(free) char *name = one_line(json_string_value(json_object_get(program, "name")));
+
+		buf_printf(out, "%s  %-20s ran %.0f times\n", indent, name,
+			   number_at(program, "run_count"));
 	}
-	buf_printf(line, " %s=%s", clean_key, clean);
+	if (*ended)
+		buf_printf(out, "%sthe scheduler ended early: %s\n", indent, ended);
 }
 
-static void put_program(struct buf *line, const json_t *program)
-{
-	const char *name = json_string_value(json_object_get(program, "name"));
-
-	if (name)
-		put_entry(line, name, json_object_get(program, "run_count"));
-}
-
-/* One line for each group of the evidence: "during: state=enabled ops=simple enable_seq=1". */
-static void put_evidence_group(struct buf *out, const char *indent, const char *group,
-			       json_t *value)
-{
-	AUTO(free) char *clean = one_line(group);
-	AUTO(buf_done) struct buf line = {0};
-	const char *key;
-	json_t *member;
-	size_t left = EVIDENCE_ENTRIES_MAX;
-
-	if (!json_is_object(value) && !json_is_array(value))
-		return;
-	json_object_foreach(value, key, member) {
-		if (left && left--)
-			put_entry(&line, key, member);
-	}
-	for (size_t i = 0; i < json_array_size(value) && i < EVIDENCE_ENTRIES_MAX; i++)
-		put_program(&line, json_array_get(value, i));
-	if (line.len)
-		buf_printf(out, "%sscheduler %s:%s\n", indent, clean, line.data);
-}
-
-static void put_evidence(struct buf *out, const char *indent, json_t *scheduler)
-{
-	AUTO(buf_done) struct buf line = {0};
-	const char *key;
-	json_t *value;
-	size_t left = EVIDENCE_ENTRIES_MAX;
-
-	json_object_foreach(scheduler, key, value) {
-		if (left && left--)
-			put_entry(&line, key, value);
-	}
-	if (line.len)
-		buf_printf(out, "%sscheduler:%s\n", indent, line.data);
-	left = EVIDENCE_ENTRIES_MAX;
-	json_object_foreach(scheduler, key, value) {
-		if (left && left--)
-			put_evidence_group(out, indent, key, value);
-	}
-}
-
-void explain_stats(struct buf *out, const char *indent, const struct result *result)
+static void put_stats(struct buf *out, const char *indent, const struct result *result)
 {
 	json_t *stats = result->outcome.stats;
 
@@ -164,7 +119,7 @@ void explain_stats(struct buf *out, const char *indent, const struct result *res
 /* --- logs -------------------------------------------------------------------------------------- */
 
 /* What the kernel prints before or while it dies; lib/bug.c, kernel/panic.c, kernel/rcu/. */
-bool console_has_trouble(const char *console)
+static bool console_has_trouble(const char *console)
 {
 	static const char *const signs[] = {"Kernel panic", "BUG:",  "Oops",   "general protection",
 					    "WARNING:",     "soft lockup", "detected stall",
@@ -220,13 +175,15 @@ void explain(struct buf *out, const char *indent, const struct result *result)
 	buf_str(out, " failed:\n");
 	put_reasons(out, deeper, result);
 
-	explain_stats(&stats, deeper, result);
+	put_stats(&stats, deeper, result);
 	if (stats.len) {
 		heading(out, indent, "stats");
 		buf_str(out, stats.data);
 	}
 	put_log(out, indent, "test output", result->test_output, SIZE_MAX);
 	put_log(out, indent, "scheduler log", result->scheduler_log, LOG_LINES);
+	put_log(out, indent, "kernel log",
+		json_string_value(json_object_get(result->outcome.scheduler, "kernel_log")), LOG_LINES);
 	if (result->outcome.state == KTSTR_ERROR || console_has_trouble(result->console_tail))
 		put_log(out, indent, "console", result->console_tail, LOG_LINES);
 	put_next_step(out, indent, result);

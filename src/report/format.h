@@ -47,12 +47,9 @@ struct sv last_lines(const char *text, size_t count);
 
 /* Why a bad result is bad: the header line, reasons, statistics and logs; see explain.c. */
 void explain(struct buf *out, const char *indent, const struct result *result);
-/* The statistics of a result that has some, without their heading. */
-void explain_stats(struct buf *out, const char *indent, const struct result *result);
-bool console_has_trouble(const char *console);
 
-/* progress.c: take the line away and keep it away until progress_lower(). NULL is fine. */
-void progress_lift(struct progress *progress);
-void progress_lower(struct progress *progress);
+/* progress.c: take the line away, if there is one, and keep it away until progress_lower(). */
+void progress_lift(void);
+void progress_lower(void);
 
 #endif

@@ -128,7 +128,8 @@ static void result_case(struct report *report, const struct result *result, stru
 
 	(void)out;
 	buf_str(held, "<testcase");
-	put_attribute(held, "classname", base_name(result->identity.binary ?: report->config.suite ?: ""));
+	put_attribute(held, "classname",
+		      base_name(result->identity.binary ?: report->config.suite ?: ""));
 	put_attribute(held, "name", result->identity.test);
 	buf_printf(held, " time=\"%.3f\">\n", (double)result->run.host_ns / NS_PER_S);
 	if (element)

@@ -5,6 +5,7 @@
  * no tick draws it into their text. Nothing here logs while it holds the lock: the log's own lock
  * comes first.
  */
+#include <assert.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -29,11 +30,13 @@ static void running_done(struct running *running)
 DEFINE_VEC(running_list, struct running, running_done)
 
 struct progress {
-	pthread_mutex_t lock;
 	int fd;
 	size_t test_count, finished;
 	struct running_list running;
 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;        /* of all below, and of the line */
+static struct progress *current;
 
 static void put(struct progress *progress, struct sv text)
 {
@@ -78,30 +81,30 @@ static void draw(struct progress *progress)
 	put(progress, sv_bytes(bytes.data, bytes.len));
 }
 
-void progress_lift(struct progress *progress)
+void progress_lift(void)
 {
-	if (!progress)
-		return;
-	pthread_mutex_lock(&progress->lock);
-	put(progress, sv_of(ERASE));
+	pthread_mutex_lock(&lock);
+	if (current)
+		put(current, sv_of(ERASE));
 }
 
-void progress_lower(struct progress *progress)
+void progress_lower(void)
 {
-	if (!progress)
-		return;
-	draw(progress);
-	pthread_mutex_unlock(&progress->lock);
+	if (current)
+		draw(current);
+	pthread_mutex_unlock(&lock);
 }
 
 static void lift_for_log(void *arg)
 {
-	progress_lift(arg);
+	(void)arg;
+	progress_lift();
 }
 
 static void lower_for_log(void *arg)
 {
-	progress_lower(arg);
+	(void)arg;
+	progress_lower();
 }
 
 struct progress *progress_begin(int fd, size_t test_count)
@@ -112,10 +115,13 @@ struct progress *progress_begin(int fd, size_t test_count)
 	if (!isatty(fd) || (terminal && strcmp(terminal, "dumb") == 0))
 		return NULL;
 	progress = xcalloc(1, sizeof(*progress));
-	pthread_mutex_init(&progress->lock, NULL);
 	progress->fd = fd;
 	progress->test_count = test_count;
-	log_set_curtain(lift_for_log, lower_for_log, progress);
+	pthread_mutex_lock(&lock);
+	assert(!current);
+	current = progress;
+	pthread_mutex_unlock(&lock);
+	log_set_curtain(lift_for_log, lower_for_log, NULL);
 	return progress;
 }
 
@@ -135,7 +141,7 @@ void progress_stage(struct progress *progress, size_t test_index, const char *te
 
 	if (!progress)
 		return;
-	pthread_mutex_lock(&progress->lock);
+	pthread_mutex_lock(&lock);
 	running = find(progress, test_index);
 	if (!running)
 		running = running_list_push(&progress->running,
@@ -145,7 +151,7 @@ void progress_stage(struct progress *progress, size_t test_index, const char *te
 	running->stage = xstrdup(stage);
 	running->since_ns = clock_ns();
 	draw(progress);
-	pthread_mutex_unlock(&progress->lock);
+	pthread_mutex_unlock(&lock);
 }
 
 /* The others keep their order: a name does not jump about in the line. */
@@ -166,20 +172,20 @@ void progress_finish(struct progress *progress, size_t test_index)
 {
 	if (!progress)
 		return;
-	pthread_mutex_lock(&progress->lock);
+	pthread_mutex_lock(&lock);
 	forget(progress, test_index);
 	progress->finished++;
 	draw(progress);
-	pthread_mutex_unlock(&progress->lock);
+	pthread_mutex_unlock(&lock);
 }
 
 void progress_tick(struct progress *progress)
 {
 	if (!progress)
 		return;
-	pthread_mutex_lock(&progress->lock);
+	pthread_mutex_lock(&lock);
 	draw(progress);
-	pthread_mutex_unlock(&progress->lock);
+	pthread_mutex_unlock(&lock);
 }
 
 void progress_end(struct progress *progress)
@@ -188,9 +194,11 @@ void progress_end(struct progress *progress)
 
 	if (!progress)
 		return;
-	log_set_curtain(NULL, NULL, NULL);        /* after this no log line is inside our lock */
+	log_set_curtain(NULL, NULL, NULL);
+	pthread_mutex_lock(&lock);
 	put(progress, sv_of(ERASE));
+	current = NULL;
+	pthread_mutex_unlock(&lock);
 	running = progress->running;
-	pthread_mutex_destroy(&progress->lock);
 	free(progress);
 }

@@ -36,12 +36,12 @@ static void write_out(struct report *report)
 	if (!report->error && (out->truncated || report->held.truncated))
 		report->error = -EFBIG;
 	if (out->len && !report->error) {
-		progress_lift(report->config.progress);
+		progress_lift();
 		errno = EIO;
 		if (fwrite(out->data, 1, out->len, report->config.out) != out->len ||
 		    fflush(report->config.out) != 0)
 			report->error = -errno;
-		progress_lower(report->config.progress);
+		progress_lower();
 	}
 	buf_clear(out);
 }

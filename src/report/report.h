@@ -15,15 +15,12 @@ enum report_format { REPORT_PRETTY, REPORT_TAP, REPORT_JUNIT, REPORT_JSON };
 
 bool report_format_parse(struct sv word, enum report_format *ret_format);
 
-struct progress;
-
 struct report_config {
 	enum report_format format;
 	FILE *out;                  /* borrowed until report_end() */
 	bool color;
 	size_t test_count;          /* how many results will come */
 	const char *suite;          /* name of the whole, e.g. the test programs; borrowed */
-	struct progress *progress;  /* is taken away while something is written; borrowed, or NULL */
 };
 
 struct report_totals {
@@ -49,9 +46,11 @@ int report_exit_status(const struct report_totals *totals);
 /*
  * "[3/12] 2 running: steady (test 1.2s), oversubscribed (boot 4.0s)" on a terminal, redrawn in place
  * and gone at the end. Never wider than the terminal, and the cursor is never hidden, so a killed
- * driver leaves nothing to repair. One at a time: it registers with log_set_curtain(). Where fd is
- * no terminal progress_begin() returns NULL, which the others take and do nothing.
+ * driver leaves nothing to repair. There is one at a time: log lines and reports that are written
+ * meanwhile take it away and put it back. Where fd is no terminal progress_begin() returns NULL,
+ * which the others take and do nothing.
  */
+struct progress;
 struct progress *progress_begin(int fd, size_t test_count);
 void progress_stage(struct progress *progress, size_t test_index, const char *test,
 		    const char *stage);

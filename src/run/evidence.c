@@ -203,9 +203,12 @@ static size_t strangers(const json_t *workers, bool ext)
 	return count;
 }
 
-static bool same_load(const struct ext_moment *a, const struct ext_moment *b)
+/* The same scheduler, loaded once, and still in charge at the later moment. */
+static bool still_loaded(const struct ext_moment *start, const struct ext_moment *during)
 {
-	return a->ops && b->ops && strcmp(a->ops, b->ops) == 0 && a->enable_seq == b->enable_seq;
+	return start->ops && during->ops && strcmp(start->ops, during->ops) == 0 &&
+	       start->enable_seq == during->enable_seq && during->state &&
+	       strcmp(during->state, "enabled") == 0;
 }
 
 static bool judge_none_asked(const struct evidence *evidence, const json_t *workers,
@@ -235,7 +238,7 @@ bool evidence_judge(const struct evidence *evidence, const struct test_plan *pla
 		/* it never attached; judge.c has said so in the guest's words */
 		return false;
 	}
-	if (evidence->ended_early || !same_load(&evidence->start, &evidence->during)) {
+	if (evidence->ended_early || !still_loaded(&evidence->start, &evidence->during)) {
 		what = evidence->ended_early
 			       ? xasprintf("scheduler %s ended during the test (%s)", name,
 					   evidence->ended_early)

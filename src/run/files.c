@@ -20,13 +20,11 @@ struct packer {
 	struct buf *request;
 	uint64_t nonce;
 	struct strings guest_paths;          /* what is packed already */
-	struct strings library_dirs;
 };
 
 static void packer_done(struct packer *packer)
 {
 	strings_done(&packer->guest_paths);
-	strings_done(&packer->library_dirs);
 }
 DEFINE_AUTO_DONE(struct packer, packer_done)
 
@@ -40,16 +38,18 @@ static void put_word(struct packer *packer, enum wire_type type, const char *wor
 	put(packer, type, word, strlen(word));
 }
 
-__attribute__((format(printf, 2, 3))) static void put_env(struct packer *packer, const char *fmt,
-							  ...)
+/* The environment that test and scheduler have in common. */
+static void put_env(struct packer *packer, enum wire_type type, const struct strings *library_dirs)
 {
-	AUTO(buf_done) struct buf word = {0};
-	va_list args;
+	AUTO(buf_done) struct buf dirs = {0};
 
-	va_start(args, fmt);
-	buf_vprintf(&word, fmt, args);
-	va_end(args);
-	put_word(packer, WIRE_REQ_TEST_ENV, buf_text(&word));
+	put_word(packer, type, "PATH=" INCLUDE_DIR ":/bin:/usr/bin");
+	put_word(packer, type, "HOME=/");
+	put_word(packer, type, "KTSTR_GUEST_INIT=1");
+	vec_each(dir, library_dirs)
+		buf_printf(&dirs, "%s%s", dirs.len ? ":" : "LD_LIBRARY_PATH=", *dir);
+	if (dirs.len)
+		put_word(packer, type, buf_text(&dirs));
 }
 
 static bool remember(struct strings *list, const char *word)
@@ -87,9 +87,12 @@ static int pack_file(struct packer *packer, const char *host_path, const char *g
 	return 0;
 }
 
-/* A file with the libraries that it needs, if it is a program. Unresolved ones are the end of it. */
+/*
+ * A file with the libraries that it needs, if it is a program. Unresolved ones are the end of it.
+ * *ret_library_dirs are for the LD_LIBRARY_PATH of this program alone.
+ */
 static int pack_program(struct packer *packer, const char *host_path, const char *guest_path,
-			struct ktstr_error *err)
+			struct strings *ret_library_dirs, struct ktstr_error *err)
 {
 	AUTO(closure_done) struct closure closure = {0};
 	struct closure_config config = {.library_path = getenv("LD_LIBRARY_PATH")};
@@ -105,8 +108,7 @@ static int pack_program(struct packer *packer, const char *host_path, const char
 		return error_set(err, -ENOENT, "%s: libraries that were not found: %s", host_path,
 				 buf_text(&names));
 	}
-	vec_each(dir, &closure.library_dirs)
-		(void)remember(&packer->library_dirs, *dir);
+	*ret_library_dirs = TAKE(closure.library_dirs, (struct strings){0});
 	r = pack_file(packer, host_path, guest_path, err);
 	vec_each(needed, &closure.files) {
 		if (r == 0)
@@ -118,6 +120,7 @@ static int pack_program(struct packer *packer, const char *host_path, const char
 static int pack_tree(struct packer *packer, const char *host_path, const char *guest_path,
 		     unsigned depth, struct ktstr_error *err)
 {
+	AUTO(strings_done) struct strings own_dirs = {0};
 	AUTO(closedir) DIR *dir = NULL;
 	struct dirent *entry;
 	struct stat st;
@@ -126,7 +129,8 @@ static int pack_tree(struct packer *packer, const char *host_path, const char *g
 	if (stat(host_path, &st) < 0)
 		return error_sys(err, "include file %s", host_path);
 	if (S_ISREG(st.st_mode))
-		return pack_program(packer, host_path, guest_path, err);
+		/* the body starts it, with the body's environment: its search path is not ours to set */
+		return pack_program(packer, host_path, guest_path, &own_dirs, err);
 	if (!S_ISDIR(st.st_mode))
 		return error_set(err, -EINVAL, "include file %s: neither a file nor a folder", host_path);
 	if (depth == INCLUDE_DEPTH_MAX)
@@ -176,43 +180,49 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static void put_test(struct packer *packer, const struct request_config *config,
-		     const char *guest_program)
+static int put_test(struct packer *packer, const struct request_config *config,
+		    struct ktstr_error *err)
 {
+	const struct test_plan *plan = config->plan;
+	AUTO(strings_done) struct strings library_dirs = {0};
+	AUTO(free) char *guest = xasprintf("/test/%s", base_name(plan->program));
+	AUTO(free) char *mode = xasprintf("KTSTR_MODE=%s", vm_mode_name(config->mode));
+	AUTO(free) char *seed = xasprintf("KTSTR_SEED=%llu", (unsigned long long)config->seed);
+	AUTO(free) char *shape = NULL;
 	char topology[TOPOLOGY_TEXT_MAX];
-	AUTO(buf_done) struct buf dirs = {0};
+	int r = pack_program(packer, plan->program, guest, &library_dirs, err);
 
-	topology_format(&config->plan->topology, topology);
-	put_word(packer, WIRE_REQ_TEST, guest_program);
+	if (r < 0)
+		return r;
+	topology_format(&plan->topology, topology);
+	shape = xasprintf("KTSTR_TOPOLOGY=%s", topology);
+	put_word(packer, WIRE_REQ_TEST, guest);
 	put_word(packer, WIRE_REQ_TEST, "--ktstr-test-fn");
-	put_word(packer, WIRE_REQ_TEST, config->plan->name);
-	put_env(packer, "PATH=" INCLUDE_DIR ":/bin:/usr/bin");
-	put_env(packer, "HOME=/");
-	put_env(packer, "KTSTR_GUEST_INIT=1");
-	put_env(packer, "KTSTR_TOPOLOGY=%s", topology);
-	put_env(packer, "KTSTR_MODE=%s", vm_mode_name(config->mode));
-	put_env(packer, "KTSTR_SEED=%llu", (unsigned long long)config->seed);
-	vec_each(dir, &packer->library_dirs)
-		buf_printf(&dirs, "%s%s", dirs.len ? ":" : "", *dir);
-	if (dirs.len)
-		put_env(packer, "LD_LIBRARY_PATH=%s", buf_text(&dirs));
+	put_word(packer, WIRE_REQ_TEST, plan->name);
+	put_env(packer, WIRE_REQ_TEST_ENV, &library_dirs);
+	put_word(packer, WIRE_REQ_TEST_ENV, shape);
+	put_word(packer, WIRE_REQ_TEST_ENV, mode);
+	put_word(packer, WIRE_REQ_TEST_ENV, seed);
+	return 0;
 }
 
 static int put_scheduler(struct packer *packer, const struct request_config *config,
 			 struct ktstr_error *err)
 {
+	AUTO(strings_done) struct strings library_dirs = {0};
 	AUTO(free) char *guest = NULL;
 	int r;
 
 	if (!config->scheduler)
 		return 0;
 	guest = xasprintf("/scheduler/%s", base_name(config->scheduler));
-	r = pack_program(packer, config->scheduler, guest, err);
+	r = pack_program(packer, config->scheduler, guest, &library_dirs, err);
 	if (r < 0)
 		return error_wrap(err, r, "scheduler %s", config->plan->scheduler.name);
 	put_word(packer, WIRE_REQ_SCHEDULER, guest);
 	vec_each(word, &config->plan->scheduler.args)
 		put_word(packer, WIRE_REQ_SCHEDULER, *word);
+	put_env(packer, WIRE_REQ_SCHEDULER_ENV, &library_dirs);
 	return 0;
 }
 
@@ -232,13 +242,12 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 		.test_ns = plan->timeout_ms * NS_PER_MS,
 		.seed = config->seed,
 	};
-	AUTO(free) char *guest_program = xasprintf("/test/%s", base_name(plan->program));
 	int r;
 
 	ret_request->max = WIRE_CARD_SIZE;
 	put(&packer, WIRE_REQ_TOPOLOGY, &topology, sizeof(topology));
 	put(&packer, WIRE_REQ_LIMITS, &limits, sizeof(limits));
-	r = pack_program(&packer, plan->program, guest_program, err);
+	r = put_test(&packer, config, err);
 	if (r == 0)
 		r = put_scheduler(&packer, config, err);
 	vec_each(name, &plan->include_files) {
@@ -247,7 +256,6 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 	}
 	if (r < 0)
 		return r;
-	put_test(&packer, config, guest_program);
 	put(&packer, WIRE_REQ_END, NULL, 0);
 	if (ret_request->truncated)
 		return error_set(err, -E2BIG, "the files that this test takes into the guest are more "

@@ -28,6 +28,7 @@ struct follow {
 	struct session *session;
 	struct card_host card;
 	struct vm *vm;
+	int bell;               /* of the doorbell frame that was the last one so far, or -1 */
 	uint64_t stage_since_ns;
 	struct deadline stage_deadline;
 };
@@ -178,10 +179,12 @@ static int take_frame(struct follow *follow, const struct wire_frame *frame, str
 	}
 }
 
-/* Read what has been written. *ret_bell: the doorbell frame that came last, or -1. */
-static int read_card(struct follow *follow, int *ret_bell, struct ktstr_error *err)
+/*
+ * Read what has been written. The doorbell's frame may be read before QMP tells of the doorbell, so
+ * it is remembered until something follows it.
+ */
+static int read_card(struct follow *follow, struct ktstr_error *err)
 {
-	*ret_bell = -1;
 	for (;;) {
 		struct wire_frame frame;
 		struct sv payload;
@@ -190,10 +193,10 @@ static int read_card(struct follow *follow, int *ret_bell, struct ktstr_error *e
 
 		if (r <= 0)
 			return r;
-		*ret_bell = -1;
+		follow->bell = -1;
 		if (frame.type == WIRE_DOORBELL && payload.len == sizeof(bell)) {
 			memcpy(&bell, payload.data, sizeof(bell));
-			*ret_bell = (int)(bell & 0xff);
+			follow->bell = (int)(bell & 0xff);
 			continue;
 		}
 		r = take_frame(follow, &frame, payload, err);
@@ -223,13 +226,14 @@ static char *panic_line(const struct session_config *config)
 }
 
 /* The VM stands still: a doorbell, or the kernel's own panic notifier. 1: that was the end. */
-static int on_pause(struct follow *follow, int bell, struct ktstr_error *err)
+static int on_pause(struct follow *follow, struct ktstr_error *err)
 {
-	switch (bell) {
+	switch (follow->bell) {
 	case WIRE_BELL_DONE:
 		return end_with(follow, SESSION_DONE, NULL);
 	case WIRE_BELL_DRAIN:
 		card_reset_log(&follow->card);
+		follow->bell = -1;
 		return vm_resume(follow->vm, err);
 	default:
 		return end_with(follow, SESSION_PANIC, panic_line(follow->config));
@@ -270,17 +274,17 @@ static int step(struct follow *follow, struct ktstr_error *err)
 {
 	struct ktstr_error nonsense = {0};
 	enum vm_event event;
-	int bell, r;
+	int r;
 
 	r = vm_wait(follow->vm, deadline_earlier(follow->stage_deadline, deadline_in(POLL_NS)),
 		    follow->config->cancel_fd, &event, err);
 	if (r < 0)
 		return r;
-	if (read_card(follow, &bell, &nonsense) < 0)
+	if (read_card(follow, &nonsense) < 0)
 		return end_with(follow, SESSION_NONSENSE, xstrdup(nonsense.msg));
 	switch (event) {
 	case VM_PAUSED:
-		return on_pause(follow, bell, err);
+		return on_pause(follow, err);
 	case VM_ENDED:
 		return on_qemu_end(follow);
 	case VM_CANCELLED:
@@ -305,7 +309,7 @@ int session_run(const struct session_config *config, struct session *ret_session
 		struct ktstr_error *err)
 {
 	AUTO(session_done) struct session session;
-	AUTO(follow_done) struct follow follow = {.config = config, .session = &session};
+	AUTO(follow_done) struct follow follow = {.config = config, .session = &session, .bell = -1};
 	AUTO(free) char *path = console_path(config);
 	struct vm_config vm = config->vm;
 	uint64_t began = clock_ns();

@@ -28,7 +28,7 @@ static int poke_retrying(struct cgroups *cgroups, const char *path, const char *
 	return r;
 }
 
-/* --- making ------------------------------------------------------------------------------------ */
+/* --- making ----------------------------------------------------------------------------------- */
 
 static int make_dir(struct cgroups *cgroups, const char *path, struct ktstr_error *err)
 {
@@ -115,7 +115,7 @@ int cgroups_move(struct cgroups *cgroups, const char *name, pid_t pid, struct kt
 	return r == -ESRCH ? 0 : r;
 }
 
-/* --- removing ---------------------------------------------------------------------------------- */
+/* --- removing --------------------------------------------------------------------------------- */
 
 static bool is_populated(int events_fd)
 {
@@ -144,7 +144,8 @@ static int wait_empty(const char *dir, struct deadline deadline, struct ktstr_er
 		return errno == ENOENT ? 0 : error_sys(err, "open %s", path);
 	while (is_populated(fd)) {
 		if (deadline_passed(deadline))
-			return error_set(err, -ETIMEDOUT, "cgroup %s: processes in it do not end", dir);
+			return error_set(err, -ETIMEDOUT, "cgroup %s: processes in it do not end",
+					 dir);
 		(void)poll(&change, 1, deadline_poll_ms(deadline));
 	}
 	return 0;

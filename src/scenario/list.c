@@ -10,9 +10,11 @@ static int check_name(const struct ktstr_cgroup *cgroups, size_t i, struct ktstr
 	if (!name || !*name)
 		return error_set(err, -EINVAL, "cgroup number %zu: name is empty", i + 1);
 	if (strchr(name, '/') || strchr(name, '\n'))
-		return error_set(err, -EINVAL, "cgroup %s: name must not contain '/' or a newline", name);
+		return error_set(err, -EINVAL, "cgroup %s: name must not contain '/' or a newline",
+				 name);
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return error_set(err, -EINVAL, "cgroup %s: name is that of another directory", name);
+		return error_set(err, -EINVAL, "cgroup %s: name is that of another directory",
+				 name);
 	for (size_t j = 0; j < i; j++) {
 		if (strcmp(cgroups[j].name, name) == 0)
 			return error_set(err, -EINVAL, "cgroup %s: name is there twice", name);

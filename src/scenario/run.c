@@ -151,10 +151,10 @@ static void judge(const struct scenario *scenario, struct ktstr_verdict *verdict
 		fail_scheduler_died(scenario, verdict);
 	for (size_t i = 0; i < scenario->groups.len; i++) {
 		size_t count;
-		const struct worker_report *reports =
-			workers_reports(scenario->workers, i, &count);
+		const struct worker_report *reports = workers_reports(scenario->workers, i, &count);
 
-		verdict_judge_cgroup(verdict, &checks, scenario->groups.at[i].cgroup, reports, count);
+		verdict_judge_cgroup(verdict, &checks, scenario->groups.at[i].cgroup, reports,
+				     count);
 	}
 	verdict_judge_machine(verdict, &checks, &window);
 }

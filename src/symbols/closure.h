@@ -4,8 +4,8 @@
  * each must appear there: its dynamic linker and, breadth-first, every library that a DT_NEEDED
  * names, found as ld.so(8) of glibc finds it:
  *
- *	1. DT_RPATH of the file that needs it, of the file that brought that one in, and so on up to
- *	   the program; a file with DT_RUNPATH has no DT_RPATH, and its own needs use nobody's
+ *	1. DT_RPATH of the file that needs it, of the file that brought that one in, and so on up
+ *	   to the program; a file with DT_RUNPATH has no DT_RPATH, and its own needs use nobody's
  *	2. LD_LIBRARY_PATH
  *	3. DT_RUNPATH of the file that needs it, and of no other
  *	4. the directories beside a dynamic linker that is not the system's
@@ -21,7 +21,7 @@
  *
  * Out of scope: what a program opens at run time with dlopen(3) (NSS and gconv modules, and
  * libgcc_s.so.1, which glibc itself opens for pthread_cancel), LD_PRELOAD, DT_FILTER, DT_AUXILIARY.
- * Variants for newer CPUs (glibc-hwcaps) are left out on purpose: the guest's CPU is not the host's.
+ * Variants for newer CPUs (glibc-hwcaps) are left out: the guest's CPU is not the host's.
  */
 #ifndef SYMBOLS_CLOSURE_H
 #define SYMBOLS_CLOSURE_H

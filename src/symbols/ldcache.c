@@ -53,7 +53,8 @@ int ldcache_parse(struct sv file, struct ldcache *ret_cache, struct ktstr_error 
 	unsigned byte_order;
 
 	if (skip > file.len || !sv_starts(sv_skip(file, skip), MAGIC))
-		return error_set(err, -ENOEXEC, "not in the format %s; ldconfig rewrites it", MAGIC);
+		return error_set(err, -ENOEXEC,
+				 "not in the format " MAGIC "; ldconfig rewrites it");
 	cache.bytes = sv_skip(file, skip);
 	if (cache.bytes.len < HEADER_BYTES)
 		return error_set(err, -ENOEXEC, "ends inside its header; ldconfig rewrites it");

@@ -14,7 +14,8 @@ static const struct machine machines[] = {
 		.platform = "x86_64",
 		.multiarch = "lib/x86_64-linux-gnu",
 		.dirs = {{"/lib/x86_64-linux-gnu", true}, {"/usr/lib/x86_64-linux-gnu", true},
-			 {"/lib64", false}, {"/usr/lib64", false}, {"/lib", true}, {"/usr/lib", true}},
+			 {"/lib64", false}, {"/usr/lib64", false},
+			 {"/lib", true}, {"/usr/lib", true}},
 	},
 	{
 		.abi = {ELFCLASS64, ELFDATA2LSB, EM_AARCH64},
@@ -23,7 +24,8 @@ static const struct machine machines[] = {
 		.platform = "aarch64",
 		.multiarch = "lib/aarch64-linux-gnu",
 		.dirs = {{"/lib/aarch64-linux-gnu", true}, {"/usr/lib/aarch64-linux-gnu", true},
-			 {"/lib64", false}, {"/usr/lib64", false}, {"/lib", true}, {"/usr/lib", true}},
+			 {"/lib64", false}, {"/usr/lib64", false},
+			 {"/lib", true}, {"/usr/lib", true}},
 	},
 };
 

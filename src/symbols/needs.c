@@ -139,7 +139,7 @@ static bool dynamic_value(Elf_Data *dynamic, int64_t tag, uint64_t *ret_value)
 static int read_strings(const struct image *image, Elf_Data *dynamic, Elf_Data **ret_strings,
 			struct ktstr_error *err)
 {
-	uint64_t address, size, offset = 0;
+	uint64_t address = 0, size, offset = 0;
 	int r;
 
 	if (!dynamic_value(dynamic, DT_STRTAB, &address) ||

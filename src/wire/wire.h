@@ -81,6 +81,7 @@ enum wire_type {
 	WIRE_REQ_TEST,                /* one argv word of the test program each, in order */
 	WIRE_REQ_TEST_ENV,            /* "NAME=value" */
 	WIRE_REQ_SCHEDULER,           /* one argv word of the scheduler each; none: EEVDF */
+	WIRE_REQ_SCHEDULER_ENV,       /* "NAME=value" */
 	WIRE_REQ_LIMITS,              /* struct wire_limits */
 	WIRE_REQ_END,                 /* empty: the request is whole */
 

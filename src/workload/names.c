@@ -83,6 +83,6 @@ int work_type_parse(struct sv name, enum ktstr_work_type *ret_type, struct ktstr
 	if (meant)
 		return error_set(err, -EINVAL, "no work type is called \"%.*s\"; did you mean %s?",
 				 SV_ARG(name), meant);
-	return error_set(err, -EINVAL, "no work type is called \"%.*s\"; there are %s", SV_ARG(name),
-			 buf_text(&list));
+	return error_set(err, -EINVAL, "no work type is called \"%.*s\"; there are %s",
+			 SV_ARG(name), buf_text(&list));
 }

@@ -13,7 +13,7 @@ void reservoir_init(struct reservoir *reservoir, size_t capacity, uint64_t seed)
 	*reservoir = (struct reservoir){
 		.at = xmalloc(capacity * sizeof(*reservoir->at)),
 		.capacity = capacity,
-		.random = seed ? seed : 1,       /* xorshift never leaves 0 */
+		.random = seed ? seed : 1,        /* xorshift never leaves 0 */
 	};
 	memset(reservoir->at, 0xff, capacity * sizeof(*reservoir->at));
 }

@@ -38,7 +38,7 @@ static void ask_stop(int sig)
 	stop_asked = 1;
 }
 
-/* --- measuring --------------------------------------------------------------------------------- */
+/* --- measuring -------------------------------------------------------------------------------- */
 
 static uint64_t thread_cpu_ns(void)
 {
@@ -87,7 +87,7 @@ static void note_wake(struct worker *worker)
 	reservoir_add(&worker->wakes, now > due ? now - due : 0);
 }
 
-/* --- working ----------------------------------------------------------------------------------- */
+/* --- working ---------------------------------------------------------------------------------- */
 
 /* No PAUSE: under KVM it can leave the guest, and it takes 4 to 140 cycles depending on the CPU. */
 static void turn_loop(uint64_t turns)
@@ -100,8 +100,8 @@ static void turn_loop(uint64_t turns)
 static void spin(struct worker *worker, uint64_t units)
 {
 	while (units && !stop_asked) {
-		uint64_t part = units < worker->units_to_checkpoint ? units
-								     : worker->units_to_checkpoint;
+		uint64_t left = worker->units_to_checkpoint;
+		uint64_t part = units < left ? units : left;
 
 		turn_loop(part);
 		units -= part;
@@ -230,7 +230,7 @@ static void work(struct worker *worker)
 	_exit(EXIT_NOT_SET_UP);        /* workers_start() lets no other value in */
 }
 
-/* --- from fork to exit ------------------------------------------------------------------------- */
+/* --- from fork to exit ------------------------------------------------------------------------ */
 
 /* The smallest descriptor from `fd` on that the worker keeps; UINT_MAX: none. */
 static unsigned next_kept(const struct worker_config *config, unsigned fd)
@@ -263,7 +263,7 @@ static int set_up_signals(void)
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, SIG_DFL);        /* SIGKILL and SIGSTOP refuse; they are default */
+		(void)signal(sig, SIG_DFL);        /* SIGKILL and SIGSTOP refuse: they are */
 	(void)signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&none);
 	if (sigaction(SIGUSR1, &stop, NULL) < 0)

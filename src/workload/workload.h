@@ -21,9 +21,9 @@
  *             and a byte handed on
  *
  * A gap is the time between two checkpoints in which the worker could have run: the first begins
- * with the release and the last ends with the stop. A sleep or a wait for the partner is no gap, but
- * what follows the moment that should have ended it is; that part, until the worker runs, is also
- * its wake latency. Bursty measures it from the absolute time that it asked clock_nanosleep() for,
+ * with the release and the last ends with the stop. A sleep or a wait for the partner is no gap,
+ * but what follows the moment that should have ended it is; that part, until the worker runs, is
+ * also its wake latency. Bursty measures it from the absolute time that it asked clock_nanosleep() for,
  * PipeIo from the CLOCK_MONOTONIC time that the partner put into this worker's slot of the shared
  * memory just before it wrote the byte. Percentiles come from a uniform sample of at most 4096
  * wake-ups; count and maximum from all of them.
@@ -100,11 +100,12 @@ enum workers_event {
 int workers_wait(struct workers *workers, struct deadline until, int watch_fd,
 		 enum workers_event *ret_event, struct ktstr_error *err);
 
-void workers_observe(struct workers *workers);        /* the counters of those that run */
+void workers_observe(struct workers *workers);
 
 /*
- * For workers that were released: SIGUSR1 to each, and SIGKILL to those that have not ended at the deadline. A task that the
- * scheduler never runs cannot even die: it is given up after one more deadline, and stays our child.
+ * For workers that were released: SIGUSR1 to each, and SIGKILL to those that have not ended at the
+ * deadline. A task that the scheduler never runs cannot even die: it is given up after one more
+ * deadline and stays our child. wait_status is -1 for those that had to be killed.
  */
 void workers_stop(struct workers *workers);
 

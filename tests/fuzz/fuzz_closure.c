@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Property: whatever the bytes, the closure of a program made of them is refused with words, or every
- * file in it lies in the program's world, once, at a plain absolute path. The same bytes are the
- * library liba.so there, so that an input that asks for it is read in both roles.
+ * Property: whatever the bytes, the closure of a program made of them is refused with words, or
+ * every file in it lies in the program's world, once, at a plain absolute path. The same bytes are
+ * the library liba.so there, so that an input that asks for it is read in both roles.
  */
 #include <assert.h>
 #include <fcntl.h>

@@ -12,7 +12,7 @@
 #include "scenario/scenario.h"
 #include "test.h"
 
-/* --- a directory that stands in for a cgroup file system ---------------------------------------- */
+/* --- a directory that stands in for a cgroup file system -------------------------------------- */
 
 struct tree {
 	char path[64];
@@ -66,7 +66,7 @@ static void make(const struct tree *tree, const char *path)
 	CHECK_EQ(dir_make(full, 0755, NULL), 0);
 }
 
-/* --- cgroups ----------------------------------------------------------------------------------- */
+/* --- cgroups ---------------------------------------------------------------------------------- */
 
 TEST(controllers_are_enabled_from_the_top_down_as_far_as_they_are_offered)
 {
@@ -198,7 +198,7 @@ TEST(an_empty_cgroup_is_not_waited_for)
 	CHECK(clock_ns() - before < 30 * NS_PER_S);
 }
 
-/* --- the declared list ------------------------------------------------------------------------- */
+/* --- the declared list ------------------------------------------------------------------------ */
 
 static int check(const struct ktstr_cgroup *cgroups, size_t count, unsigned workers_default,
 		 struct ktstr_error *err)
@@ -249,7 +249,7 @@ TEST(a_declaration_that_makes_no_sense_names_cgroup_and_field)
 	CHECK_STR(err.msg, "cgroup a: workers must be 1..4096, not 0");
 }
 
-/* --- the machine ------------------------------------------------------------------------------- */
+/* --- the machine ------------------------------------------------------------------------------ */
 
 TEST(idle_time_is_idle_and_iowait_of_each_cpu)
 {
@@ -291,7 +291,7 @@ TEST(a_machine_is_not_idle_for_longer_than_it_was_there)
 	CHECK_EQ(window.idle_ns, 0);
 }
 
-/* --- running ----------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static const struct ktstr_test some_test = {
 	.name = "some", .duration_ms = 100, .workers_per_cgroup = 2};

@@ -11,7 +11,7 @@
 #include "workload/workload.h"
 #include "test.h"
 
-/* --- names ------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 TEST(work_types_have_one_spelling)
 {
@@ -44,7 +44,7 @@ TEST(a_work_type_like_no_other_gets_the_list)
 	}
 }
 
-/* --- the sample of wake-ups -------------------------------------------------------------------- */
+/* --- the sample of wake-ups ------------------------------------------------------------------- */
 
 TEST(a_reservoir_that_is_not_full_holds_everything)
 {
@@ -84,7 +84,7 @@ TEST(a_full_reservoir_samples_the_whole_stream_and_repeats_by_seed)
 	CHECK(one.at[128] < 65000);
 }
 
-/* --- what the kernel says ---------------------------------------------------------------------- */
+/* --- what the kernel says --------------------------------------------------------------------- */
 
 TEST(schedstat_is_three_numbers)
 {
@@ -131,7 +131,7 @@ TEST(sched_ext_shows_in_one_line)
 	CHECK(!old.ext_enabled);
 }
 
-/* --- deciding from evidence -------------------------------------------------------------------- */
+/* --- deciding from evidence ------------------------------------------------------------------- */
 
 static struct worker_evidence evidence_of(char state, uint64_t run_ns, uint64_t wait_ns)
 {
@@ -219,7 +219,7 @@ TEST(a_task_that_is_gone_has_no_counters)
 	CHECK_EQ(report.timeslices, 0);
 }
 
-/* --- real workers ------------------------------------------------------------------------------ */
+/* --- real workers ----------------------------------------------------------------------------- */
 
 static struct workers *start(const struct worker_group *groups, size_t count)
 {
@@ -491,6 +491,17 @@ TEST(a_worker_that_was_held_from_the_start_stood_still_all_the_time)
 	CHECK_EQ(report->max_gap_ns, report->wall_ns);
 }
 
+TEST(a_worker_that_died_early_does_not_hold_up_the_others)
+{
+	struct worker_group group = {.cgroup = "spin", .count = 2};
+	AUTO(workers_free) struct workers *workers = start(&group, 1);
+	uint64_t before = clock_ns();
+
+	kill(workers_pid(workers, 0), SIGKILL);
+	workers_settle(workers);
+	CHECK(clock_ns() - before < 4 * NS_PER_S);
+}
+
 TEST(waiting_ends_early_when_something_happens)
 {
 	struct worker_group group = {.cgroup = "spin", .count = 2};
@@ -535,7 +546,7 @@ TEST(a_group_that_makes_no_sense_is_named)
 	struct workers *workers = NULL;
 
 	CHECK_EQ(worker_group_check(&odd, &err), -EINVAL);
-	CHECK_STR(err.msg, "cgroup cg_0: workers must be even for PipeIo, which works in pairs, not 3");
+	CHECK_STR(err.msg, "cgroup cg_0: workers must be even for PipeIo, not 3");
 	CHECK_EQ(worker_group_check(&none, &err), -EINVAL);
 	CHECK_STR(err.msg, "cgroup cg_1: workers must be 1..4096, not 0");
 	CHECK_EQ(worker_group_check(&type, &err), -EINVAL);

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <unistd.h>
+
+#include "run/run.h"
+#include "test.h"
+
+#define TEST_JSON(extra)                                                                           \
+	"{\"schema\":1,\"tests\":[{\"name\":\"a_test\",\"file\":\"a.c\",\"line\":1,"              \
+	"\"topology\":\"1n2l4c1t\",\"memory_mib\":300,\"duration_ms\":2000,"                       \
+	"\"workers_per_cgroup\":2,\"timeout_ms\":36000,\"expect_err\":false,\"expect_kind\":null,"  \
+	"\"host_only\":false,\"ignored\":false,\"include_files\":[\"x\"],\"scheduler\":" extra "}]}"
+
+static void outcome_clear(struct outcome *outcome)
+{
+	details_done(&outcome->details);
+	json_decref(outcome->stats);
+	json_decref(outcome->workers);
+	json_decref(outcome->scheduler);
+}
+DEFINE_AUTO_DONE(struct outcome, outcome_clear)
+
+/* --- plans ---------------------------------------------------------------------------------------- */
+
+TEST(a_description_becomes_a_plan)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	struct ktstr_error err = {0};
+
+	if (plans_parse(sv_of(TEST_JSON("{\"name\":\"s\",\"binary\":\"scx_s\",\"args\":[\"-v\"]}")),
+			"./prog", &plans, &err) < 0)
+		fail_msg("%s", err.msg);
+	CHECK_EQ(plans.len, 1);
+	CHECK_STR(plans.at[0].name, "a_test");
+	CHECK_STR(plans.at[0].program, "./prog");
+	CHECK_EQ(plans.at[0].memory_mib, 512);        /* contract L8: 8 CPUs want 64 each */
+	CHECK(plans.at[0].has_scheduler);
+	CHECK_STR(plans.at[0].scheduler.args.at[0], "-v");
+	CHECK_STR(plans.at[0].include_files.at[0], "x");
+}
+
+TEST(a_description_that_is_none_is_refused)
+{
+	static const struct {
+		const char *json, *message;
+	} bad[] = {
+		{"", "not understood"},
+		{"{\"schema\":1}", "not understood"},
+		{"{\"schema\":2,\"tests\":[]}", "another version of libktstr"},
+		{"{\"schema\":1,\"tests\":[{}]}", "field \"name\""},
+		{"{\"schema\":1,\"tests\":[{\"name\":\"../x\"}]}", "field \"name\""},
+		{TEST_JSON("3"), "field \"name\""},
+		{TEST_JSON("{\"binary\":\"x\",\"args\":[],\"name\":null}"), "scheduler.name"},
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		AUTO(test_plans_done) struct test_plans plans = {0};
+		struct ktstr_error err = {0};
+
+		CHECK_EQ(plans_parse(sv_of(bad[i].json), "p", &plans, &err), -EBADMSG);
+		if (i != 5)
+			CHECK_HAS(err.msg, bad[i].message);
+	}
+}
+
+static size_t selected(const char *pattern, const char *exact)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	struct selection selection = {.pattern = pattern, .exact = exact};
+
+	CHECK_EQ(plans_parse(sv_of(TEST_JSON("null")), "p", &plans, NULL), 0);
+	CHECK_EQ(plans_select(&plans, &selection, NULL), 0);
+	return plans.len;
+}
+
+TEST(tests_are_selected_by_part_glob_or_name)
+{
+	CHECK_EQ(selected(NULL, NULL), 1);
+	CHECK_EQ(selected("_te", NULL), 1);
+	CHECK_EQ(selected("b", NULL), 0);
+	CHECK_EQ(selected("a_*", NULL), 1);
+	CHECK_EQ(selected("test*", NULL), 0);
+	CHECK_EQ(selected(NULL, "a_test"), 1);
+	CHECK_EQ(selected(NULL, "ktstr/a_test"), 1);
+	CHECK_EQ(selected(NULL, "a_tes"), 0);
+}
+
+TEST(a_larger_topology_brings_its_memory)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	struct selection selection = {.topology = "1n4l8c1t"};
+	struct ktstr_error err = {0};
+
+	CHECK_EQ(plans_parse(sv_of(TEST_JSON("null")), "p", &plans, NULL), 0);
+	CHECK_EQ(plans_select(&plans, &selection, NULL), 0);
+	CHECK_EQ(plans.at[0].memory_mib, 2048);
+	selection.topology = "0n1l1c1t";
+	CHECK_EQ(plans_select(&plans, &selection, &err), -EINVAL);
+	CHECK_HAS(err.msg, "NUMA nodes must be 1..1024, not 0");
+}
+
+/* --- judging -------------------------------------------------------------------------------------- */
+
+#define MOMENT(state, ops, seq)                                                                    \
+	"{\"state\":" state ",\"ops\":" ops ",\"enable_seq\":" seq ",\"nr_rejected\":0}"
+#define NONE MOMENT("\"disabled\"", "null", "0")
+#define LOADED MOMENT("\"enabled\"", "\"mine\"", "1")
+#define PROGRAMS(count) "[{\"name\":\"enqueue\",\"run_count\":" count "}]"
+#define WORKERS(ext)                                                                               \
+	"[{\"cgroup\":\"cg_0\",\"index\":0,\"tid\":7,\"completed\":true,\"ext_enabled\":" ext "}]"
+
+struct made {
+	const char *result;          /* NULL: none came */
+	const char *scheduler;
+	bool has_scheduler, expect_err;
+	enum ktstr_kind expect_kind;
+	enum session_end end;
+	const char *end_text;
+	enum wire_trouble_code trouble;
+	const char *trouble_text;
+	enum wire_stage stage;
+};
+
+static void judge(const struct made *made, struct outcome *outcome)
+{
+	struct test_plan plan = {.name = "t", .has_scheduler = made->has_scheduler,
+				 .scheduler = {.name = "mine"}, .expect_err = made->expect_err,
+				 .expect_kind = made->expect_kind};
+	AUTO(session_done) struct session session = {
+		.end = made->end, .hello = true, .stage = made->stage,
+		.done = made->end == SESSION_DONE,
+	};
+	struct ktstr_error err = {0};
+
+	if (made->end_text)
+		session.end_text = xstrdup(made->end_text);
+	if (made->trouble) {
+		session.has_trouble = true;
+		session.trouble.code = made->trouble;
+		session.trouble_text = xstrdup(made->trouble_text);
+	}
+	if (made->result) {
+		session.has_result = true;
+		buf_str(&session.result, made->result);
+	}
+	if (made->scheduler) {
+		session.has_scheduler_state = true;
+		buf_str(&session.scheduler_state, made->scheduler);
+	}
+	if (judge_session(&plan, &session, outcome, &err) < 0)
+		fail_msg("%s", err.msg);
+	judge_expectation(&plan, outcome);
+}
+
+#define PASSED(workers)                                                                            \
+	"{\"state\":\"pass\",\"details\":[],\"metrics\":{},\"window\":null,\"cgroups\":[],"        \
+	"\"workers\":" workers "}"
+#define FAILED(kind)                                                                               \
+	"{\"state\":\"fail\",\"details\":[{\"kind\":\"" kind "\",\"text\":\"why\"}],"              \
+	"\"metrics\":{},\"window\":null,\"cgroups\":[],\"workers\":[]}"
+#define STATE(start, during, before_count, after_count, early)                                     \
+	"{\"asked\":true,\"before\":" NONE ",\"start\":" start ",\"during\":" during               \
+	",\"after\":" NONE ",\"programs_start\":" PROGRAMS(before_count)                           \
+	",\"programs_during\":" PROGRAMS(after_count) ",\"ended_early\":" early "}"
+
+static void expect(const struct made *made, enum ktstr_state state, const char *text)
+{
+	AUTO(outcome_clear) struct outcome outcome = {0};
+
+	judge(made, &outcome);
+	if (outcome.state != state)
+		fail_msg("state %d, not %d: %s", outcome.state, state,
+			 outcome.details.len ? outcome.details.at[0].text : "no details");
+	if (text) {
+		CHECK(outcome.details.len > 0);
+		CHECK_HAS(outcome.details.at[outcome.details.len - 1].text, text);
+	}
+}
+
+TEST(a_scheduler_that_ran_the_workers_passes)
+{
+	expect(&(struct made){.result = PASSED(WORKERS("true")), .has_scheduler = true,
+			      .scheduler = STATE(LOADED, LOADED, "5", "50", "null")},
+	       KTSTR_PASS, NULL);
+}
+
+TEST(a_scheduler_that_did_not_run_the_workers_is_an_error)
+{
+	expect(&(struct made){.result = PASSED(WORKERS("false")), .has_scheduler = true,
+			      .scheduler = STATE(LOADED, LOADED, "5", "50", "null")},
+	       KTSTR_ERROR, "1 of 1 workers did not run under it");
+	expect(&(struct made){.result = PASSED(WORKERS("true")), .has_scheduler = true,
+			      .scheduler = STATE(LOADED, LOADED, "5", "5", "null")},
+	       KTSTR_ERROR, "none of its programs ran");
+}
+
+TEST(a_scheduler_that_went_away_is_a_failure_of_its_kind)
+{
+	AUTO(outcome_clear) struct outcome outcome = {0};
+
+	judge(&(struct made){.result = PASSED(WORKERS("false")), .has_scheduler = true,
+			     .scheduler = STATE(LOADED, NONE, "5", "50", "\"exit status 1\"")},
+	      &outcome);
+	CHECK_EQ(outcome.state, KTSTR_FAIL);
+	CHECK_EQ(outcome.details.at[0].kind, KTSTR_KIND_SCHEDULER_DIED);
+	CHECK_HAS(outcome.details.at[0].text, "ended during the test (exit status 1)");
+}
+
+TEST(a_scheduler_that_nobody_asked_for_is_an_error)
+{
+	expect(&(struct made){.result = PASSED(WORKERS("true")),
+			      .scheduler = STATE(NONE, LOADED, "0", "9", "null")},
+	       KTSTR_ERROR, "no scheduler was asked for");
+}
+
+TEST(an_expected_failure_is_a_pass_only_with_its_kind)
+{
+	const char *ran = STATE(LOADED, LOADED, "5", "50", "null");
+
+	expect(&(struct made){.result = FAILED("starved"), .has_scheduler = true, .scheduler = ran,
+			      .expect_err = true, .expect_kind = KTSTR_KIND_STARVED},
+	       KTSTR_PASS, "expected: starved: why");
+	expect(&(struct made){.result = FAILED("unfair"), .has_scheduler = true, .scheduler = ran,
+			      .expect_err = true, .expect_kind = KTSTR_KIND_STARVED},
+	       KTSTR_FAIL, "not as expected: wanted starved");
+	expect(&(struct made){.result = PASSED(WORKERS("true")), .has_scheduler = true, .scheduler = ran,
+			      .expect_err = true},
+	       KTSTR_FAIL, "it passed, but a failure was expected");
+}
+
+/* The guard against testing nothing holds for tests that expect a failure, too. */
+TEST(an_expected_failure_without_its_scheduler_is_an_error)
+{
+	expect(&(struct made){.result = FAILED("starved"), .has_scheduler = true, .expect_err = true,
+			      .scheduler = STATE(LOADED, LOADED, "5", "5", "null")},
+	       KTSTR_ERROR, NULL);
+	expect(&(struct made){.has_scheduler = true, .expect_err = true,
+			      .trouble = WIRE_TROUBLE_SCHEDULER_DIED, .trouble_text = "it ended",
+			      .scheduler = STATE(NONE, NONE, "0", "0", "\"exit status 1\"")},
+	       KTSTR_ERROR, "did not schedule, so this test says nothing");
+	expect(&(struct made){.has_scheduler = true, .expect_err = true,
+			      .expect_kind = KTSTR_KIND_SCHEDULER_DIED,
+			      .trouble = WIRE_TROUBLE_SCHEDULER_DIED, .trouble_text = "it ended",
+			      .scheduler = STATE(NONE, NONE, "0", "0", "\"exit status 1\"")},
+	       KTSTR_PASS, NULL);
+}
+
+TEST(every_way_to_end_is_named)
+{
+	expect(&(struct made){.end = SESSION_PANIC, .end_text = "Kernel panic: x"}, KTSTR_ERROR,
+	       "the kernel died during boot: Kernel panic: x");
+	expect(&(struct made){.end = SESSION_PANIC, .end_text = "Kernel panic: x",
+			      .stage = WIRE_STAGE_TEST},
+	       KTSTR_FAIL, "the kernel died during test: Kernel panic: x");
+	expect(&(struct made){.end = SESSION_PANIC, .stage = WIRE_STAGE_BOOT,
+			      .end_text = "Kernel panic - not syncing: System is deadlocked on memory"},
+	       KTSTR_ERROR, "ran out of memory");
+	expect(&(struct made){.end = SESSION_QEMU_ENDED, .end_text = "killed by SIGKILL"}, KTSTR_ERROR,
+	       "QEMU ended during boot: killed by SIGKILL");
+	expect(&(struct made){.end = SESSION_TIMEOUT, .end_text = "stage test did not end within 9 s"},
+	       KTSTR_ERROR, "stage test did not end within 9 s");
+	expect(&(struct made){.end = SESSION_NONSENSE, .end_text = "bad magic"}, KTSTR_ERROR,
+	       "no record: bad magic");
+	expect(&(struct made){.trouble = WIRE_TROUBLE_TEST_SILENT, .trouble_text = "no result"},
+	       KTSTR_ERROR, "no result");
+	expect(&(struct made){0}, KTSTR_ERROR, "ended without a result");
+	expect(&(struct made){.result = "{"}, KTSTR_ERROR, "not understood");
+}
+
+/* --- places --------------------------------------------------------------------------------------- */
+
+TEST(a_scheduler_that_is_nowhere_names_every_place)
+{
+	struct scheduler_plan scheduler = {.name = "my-sched", .binary = "scx_nowhere"};
+	struct ktstr_error err = {0};
+	char *path = NULL;
+
+	unsetenv("KTSTR_SCHEDULER");
+	CHECK_EQ(scheduler_find(&scheduler, "/bin/ls", &path, &err), -ENOENT);
+	CHECK_HAS(err.msg, "KTSTR_SCHEDULER_BIN_MY_SCHED (not set)");
+	CHECK_HAS(err.msg, "/bin/scx_nowhere");
+	CHECK_HAS(err.msg, "PATH");
+	setenv("KTSTR_SCHEDULER_BIN_MY_SCHED", "/bin/true", 1);
+	CHECK_EQ(scheduler_find(&scheduler, "/bin/ls", &path, &err), 0);
+	CHECK_STR(path, "/bin/true");
+	free(path);
+	unsetenv("KTSTR_SCHEDULER_BIN_MY_SCHED");
+}
+
+TEST(what_a_killed_run_left_is_swept_and_results_stay)
+{
+	char runs[] = "/tmp/ktstr-unit.XXXXXX";
+	AUTO(free) char *killed = NULL;
+	AUTO(free) char *scratch = NULL;
+	AUTO(free) char *result = NULL;
+	AUTO(free) char *lock = NULL;
+	struct run_dir first = {.lock_fd = -1}, second = {.lock_fd = -1};
+
+	CHECK(mkdtemp(runs));
+	setenv("KTSTR_RUNS_DIR", runs, 1);
+	killed = xasprintf("%s/20200101-000000-1", runs);
+	scratch = xasprintf("%s/scratch/x", killed);
+	result = xasprintf("%s/result.json", killed);
+	lock = xasprintf("%s/lock", killed);
+	CHECK_EQ(dir_make(scratch, 0755, NULL), 0);
+	CHECK_EQ(file_write_atomic(result, "{}", 2, 0644, NULL), 0);
+	CHECK_EQ(file_write_atomic(lock, "", 0, 0644, NULL), 0);
+	CHECK_EQ(run_dir_make(&first, NULL), 0);
+	CHECK(access(scratch, F_OK) < 0);
+	CHECK(access(lock, F_OK) < 0);
+	CHECK(access(result, F_OK) == 0);
+	CHECK_EQ(run_dir_make(&second, NULL), 0);        /* a run in progress is left alone */
+	CHECK(strcmp(first.path, second.path) != 0);
+	run_dir_done(&second);
+	CHECK(access(first.path, F_OK) == 0);
+	run_dir_done(&first);
+	tree_remove(runs, NULL);
+	unsetenv("KTSTR_RUNS_DIR");
+}
+
+RUN_TESTS();

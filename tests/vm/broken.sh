@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# broken.sh KTSTR PROGRAM - runs every test of broken.c once and compares what ktstr says of each
+# with the table below. TAP on stdout.
+set -u
+ktstr=$1 program=$2
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+# name | state | kind | words
+table='
+starved | fail | starved | starved (
+crowded | fail | idle_while_waiting | CPUs stood idle while workers waited
+stalled | fail | scheduler_died | runnable task stall
+quit | fail | scheduler_died | error on purpose after 500 ms
+not_attached | error | other | sched_ext has not enabled it after 3.0 s
+expected_but_not_attached | error | other | sched_ext has not enabled it after 3.0 s
+scheduled_by_another | error | other | 2 of 2 workers did not run under it
+scheduler_not_found | error | other | KTSTR_SCHEDULER_BIN_NOWHERE (not set)
+passes_but_should_not | fail | other | it passed, but a failure was expected
+body_could_not_find_out | error | other | the moon was in the way
+body_skips | skip | skip | no moon
+body_is_inconclusive | inconclusive | other | nothing to judge by
+body_crashes | error | other | ended without a result: killed by SIGSEGV
+body_hangs | error | other | no result within 1.5 s of guest time
+kernel_panics | fail | other | the kernel died during test: Kernel panic - not syncing: sysrq triggered crash
+eats_all_memory | error | other | ran out of memory
+powers_off | error | other | QEMU ended during test
+worker_misdeclared | error | other | a/b
+'
+
+# scheduler_not_found needs an environment without the fixture; the others find it by its folder
+scheduler=$KTSTR_SCHEDULER
+unset KTSTR_SCHEDULER
+for name in STARVER CROWDER STALLER QUITTER UNATTACHED BYSTANDER; do
+	export "KTSTR_SCHEDULER_BIN_$name=$scheduler"
+done
+
+"$ktstr" test --mode det --format json -o "$work/json" "$program" 2>"$work/log"
+status=$?
+rows=$(grep -c '|' <<<"$table")
+echo "1..$((rows + 2))"
+n=0
+check() { # description, 0 for ok, words for a failure
+	n=$((n + 1))
+	if [ "$2" = 0 ]; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		sed 's/^/# /' <<<"$3"
+	fi
+}
+
+while IFS='|' read -r name state kind words; do
+	name=${name// /} state=${state// /} kind=${kind// /} words=${words# }
+	[ -n "$name" ] || continue
+	have=$(jq -c --arg name "$name" '.tests[] | select(.test == $name) | .outcome | [.state, .details]' "$work/json")
+	jq -e --arg state "$state" --arg kind "$kind" --arg words "$words" \
+		'.[0] == $state and any(.[1][]; .kind == $kind) and any(.[1][]; .text | contains($words))' \
+		<<<"$have" >"$work/match" 2>&1
+	check "$name is $state ($kind)" $? "wanted \"$words\", have: $have"
+done <<<"$table"
+
+test "$(jq '.tests | length' "$work/json")" = "$rows"
+check "every test of the program is in the table" $? "$(jq -c '[.tests[].test]' "$work/json")"
+test "$status" = 3
+check "errors make exit status 3" $? "exit status $status; $(tail -3 "$work/log")"
