@@ -7,8 +7,8 @@
  * 7.2, those of 6.12 from its documentation.
  *
  * kfuncs changed names and arguments over the versions. All that did are weak: ask
- * bpf_ksym_exists() before calling one. libbpf treats a weak kfunc with another prototype as absent,
- * and takes what follows a name's last "___" for a remark of ours.
+ * bpf_ksym_exists() before calling one. libbpf treats a weak kfunc with another prototype as
+ * absent, and takes what follows a name's last "___" for a remark of ours.
  */
 #ifndef KTSTR_SCX_H
 #define KTSTR_SCX_H
@@ -40,7 +40,8 @@ typedef int64_t s64;
 #define BPF_F_NO_PREALLOC 1
 #define BPF_LOCAL_STORAGE_GET_F_CREATE 1
 
-/* include/linux/sched.h, include/linux/sched/ext.h, kernel/sched/ext*.h: unchanged since 6.12 */
+/* uapi/asm-generic/errno-base.h, linux/sched.h, linux/sched/ext.h: the same from 6.12 to 7.2 */
+#define ENOMEM 12
 #define PF_KTHREAD 0x00200000
 #define SCX_DSQ_GLOBAL 0x8000000000000001ull
 #define SCX_DSQ_LOCAL 0x8000000000000002ull

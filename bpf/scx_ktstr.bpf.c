@@ -6,8 +6,9 @@
  * queue, ordered by vtime, the CPU time that a task has had, stretched by 100 / weight. The *front*
  * is the highest vtime that any task has started to run with. A task joins the queue at most one
  * slice behind the front, so that sleeping, or being tied to a busier CPU, saves up no claim that
- * would starve others; and at most DEBT_SLICES before it, so that having had a CPU for itself leaves
- * no debt. Neither bound is met by tasks that compete all the time.
+ * would starve others; and at most DEBT_SLICES before it, so that having had a CPU for itself
+ * leaves no debt. Tasks that compete for the same CPUs stay within these bounds; where tasks are
+ * tied to CPUs that are unequally busy, the bounds count for more than weights.
  *
  * Where the kernel lets nobody create a queue (see ktstr_scx.h), its own global queue serves: first
  * come, first served, with slices that are larger for heavier tasks.
@@ -205,7 +206,7 @@ void BPF_PROG(ktstr_stopping, struct task_struct *p, bool runnable)
 SEC("struct_ops/init_task")
 s32 BPF_PROG(ktstr_init_task, struct task_struct *p, struct scx_init_task_args *args)
 {
-	return bpf_task_storage_get(&task_times, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE) ? 0 : -12;
+	return bpf_task_storage_get(&task_times, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE) ? 0 : -ENOMEM;
 }
 
 SEC("struct_ops/enable")

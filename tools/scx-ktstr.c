@@ -79,7 +79,7 @@ static void scheduler_done(struct scheduler *scheduler)
 }
 DEFINE_AUTO_DONE(struct scheduler, scheduler_done)
 
-/* The memory of one of our maps; before loading, its first content. */
+/* What a map will hold once loaded. (libbpf 1.4 maps the live one only for skeletons.) */
 static void *first_content(struct bpf_object *object, const char *name, size_t size)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object, name);
@@ -154,8 +154,8 @@ static int load(const struct options *options, struct scheduler *ret_scheduler,
 	if (options->fail_verify)
 		return error_set(err, -EPROTO, "the verifier let a program pass that it must refuse");
 
-	scheduler.doorbell = ring_buffer__new(bpf_object__find_map_fd_by_name(scheduler.object, "doorbell"),
-					      on_doorbell, NULL, NULL);
+	r = bpf_object__find_map_fd_by_name(scheduler.object, "doorbell");
+	scheduler.doorbell = ring_buffer__new(r, on_doorbell, NULL, NULL);
 	if (!scheduler.doorbell)
 		return error_sys(err, "open the ring buffer of the BPF program");
 	*ret_scheduler = TAKE(scheduler, (struct scheduler){0});

@@ -53,8 +53,9 @@ static int help(void)
 		"Exit status: 0 passed or skipped, 1 failed, 2 inconclusive, 3 could not find out,\n"
 		"4 no test matched, 64 wrong usage, 130 interrupted.\n\n"
 		"Environment: KTSTR_KERNEL (kernel to boot), KTSTR_CACHE_DIR, KTSTR_RUNS_DIR,\n"
-		"KTSTR_QEMU (QEMU program), KTSTR_SCHEDULER (scheduler program),\n"
-		"KTSTR_MUST_RUN=1 (a skip is a failure), KTSTR_LOG=debug.\n");
+		"KTSTR_QEMU (QEMU program), KTSTR_SCHEDULER (scheduler program), KTSTR_MODE,\n"
+		"KTSTR_SEED, KTSTR_BOOT_TIMEOUT_S (host seconds that a boot may take), KTSTR_VERBOSE=1\n"
+		"(the guest's kernel prints everything), KTSTR_LOG=debug.\n");
 	return cli_help(buf_text(&text));
 }
 

@@ -79,7 +79,7 @@ struct options {
 	bool mode_auto, list, verbose, help;
 	enum vm_mode mode;
 	const char *kernel, *output;
-	uint64_t seed;
+	uint64_t seed, boot_limit_ns;
 	uint32_t jobs;
 	enum report_format format;
 };
@@ -151,6 +151,8 @@ static int take_option(int option, struct options *options)
 static int take_environment(struct options *options)
 {
 	const char *mode = getenv("KTSTR_MODE"), *seed = getenv("KTSTR_SEED");
+	const char *boot = getenv("KTSTR_BOOT_TIMEOUT_S");
+	uint32_t boot_s = 0;
 
 	options->mode_auto = true;
 	options->seed = SEED_DEFAULT;
@@ -162,6 +164,9 @@ static int take_environment(struct options *options)
 	}
 	if (seed && *seed && sv_u64(sv_of(seed), UINT64_MAX, &options->seed) < 0)
 		return cli_usage("test", "KTSTR_SEED=%s: a whole number", seed);
+	if (boot && *boot && (sv_u32(sv_of(boot), 86400, &boot_s) < 0 || boot_s == 0))
+		return cli_usage("test", "KTSTR_BOOT_TIMEOUT_S=%s: seconds from 1 to 86400", boot);
+	options->boot_limit_ns = boot_s * NS_PER_S;
 	return 0;
 }
 
@@ -342,6 +347,7 @@ static int run(const struct options *options, const struct test_plans *plans, ch
 		.seed = options->seed,
 		.icount_shift = VM_ICOUNT_SHIFT_DEFAULT,
 		.jobs = options->jobs,
+		.boot_limit_ns = options->boot_limit_ns,
 		.cancel_fd = cancel_fd,
 		.verbose_kernel = options->verbose,
 	};

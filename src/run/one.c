@@ -191,6 +191,7 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 		},
 		.nonce = request_config.nonce,
 		.plan = plan,
+		.boot_limit_ns = config->boot_limit_ns,
 		.cancel_fd = config->cancel_fd,
 		.on_stage = on_stage,
 		.arg = &stage_arg,

@@ -135,6 +135,7 @@ struct session_config {
 	struct sv request;
 	uint64_t nonce;
 	const struct test_plan *plan;
+	uint64_t boot_limit_ns;       /* host time for stage boot; 0: by mode and CPU count */
 	int cancel_fd;
 	void (*on_stage)(void *arg, const char *stage);      /* may be NULL */
 	void *arg;
@@ -193,6 +194,7 @@ struct run_config {
 	uint64_t seed;
 	unsigned icount_shift;
 	unsigned jobs;                /* guests at once; 0: as the host's CPUs allow */
+	uint64_t boot_limit_ns;       /* 0: by mode and CPU count */
 	int cancel_fd;
 	bool verbose_kernel;
 	struct report *report;

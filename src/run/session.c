@@ -51,6 +51,8 @@ static uint64_t stage_limit_ns(const struct session_config *config, enum wire_st
 
 	switch (stage) {
 	case WIRE_STAGE_BOOT:
+		if (config->boot_limit_ns)
+			return config->boot_limit_ns;
 		return slow * (30 + cpus) * NS_PER_S;
 	case WIRE_STAGE_TEST:
 		return slow * (30 * NS_PER_S + 2 * config->plan->timeout_ms * NS_PER_MS);

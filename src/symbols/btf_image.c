@@ -11,7 +11,7 @@
 
 #include "symbols/bzimage.h"
 
-#define CHUNK (1u << 20)
+#define CHUNK (64u << 10)
 #define SIZE_TAIL 4
 #define CONFIG_BYTES_MAX (4u << 20)
 

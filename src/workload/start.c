@@ -218,7 +218,6 @@ static int allocate(struct workers *workers, size_t total, struct ktstr_error *e
 	if (shared == MAP_FAILED)
 		return error_sys(err, "memory for %zu workers", total);
 	workers->shared = shared;
-	workers->shared->count = (uint32_t)total;
 	workers->events_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (workers->events_fd < 0)
 		return error_sys(err, "epoll_create1");

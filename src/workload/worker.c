@@ -289,8 +289,7 @@ static bool wait_release(const struct worker_config *config)
 	struct shared *shared = config->shared;
 	uint64_t one = 1;
 
-	if (atomic_fetch_add(&shared->ready, 1) + 1 == shared->count &&
-	    write(config->ready_fd, &one, sizeof(one)) != sizeof(one))
+	if (write(config->ready_fd, &one, sizeof(one)) != sizeof(one))
 		_exit(EXIT_NOT_SET_UP);
 	while (!atomic_load(&shared->released)) {
 		if (stop_asked)

@@ -24,8 +24,6 @@ struct slot {
 } __attribute__((aligned(64)));
 
 struct shared {
-	uint32_t count;                            /* of slots */
-	_Atomic uint32_t ready;                    /* so many hold still; the last one says so */
 	_Atomic uint32_t released;                 /* futex: 0 until all may go */
 	uint64_t release_ns;                       /* set before it */
 	struct slot slots[];
@@ -37,7 +35,7 @@ struct worker_config {
 	struct slot *partner;                      /* PipeIo; else NULL */
 	bool first;                                /* of a pair: has the first turn */
 	int read_fd, write_fd;                     /* from and to the partner, or -1 */
-	int ready_fd;                              /* eventfd: gets 1 when all are ready */
+	int ready_fd;                              /* eventfd: gets 1 when ready */
 	pid_t parent;
 	struct ktstr_work work;                    /* without zeros for "default" */
 	uint64_t seed;

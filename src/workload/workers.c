@@ -85,12 +85,16 @@ static bool sleep_for_events(struct workers *workers, struct deadline until)
 void workers_settle(struct workers *workers)
 {
 	struct deadline deadline = deadline_in(READY_TIMEOUT_NS);
-	struct shared *shared = workers->shared;
 
 	/* should this fail, the deadline ends the wait */
 	(void)workers_watch(workers, workers->ready_fd, WORKERS_WATCHED);
-	while (atomic_load(&shared->ready) < workers->alive && !deadline_passed(deadline))
-		(void)sleep_for_events(workers, deadline);
+	while (workers->ready < workers->alive && !deadline_passed(deadline)) {
+		uint64_t more;
+
+		if (sleep_for_events(workers, deadline) &&
+		    read(workers->ready_fd, &more, sizeof(more)) == sizeof(more))
+			workers->ready += more;
+	}
 	workers_unwatch(workers, workers->ready_fd);
 	for (size_t i = 0; i < workers->count; i++) {
 		struct hand *hand = &workers->hands[i];

@@ -23,6 +23,7 @@ struct workers {
 	struct hand *hands;
 	struct worker_report *reports;
 	size_t count, alive;
+	size_t ready;                /* so many have said that they hold still */
 	bool given_up;               /* on those alive: they do not even die */
 	size_t *first;               /* worker of each group; one more for the end */
 	size_t group_count;

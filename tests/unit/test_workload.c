@@ -221,13 +221,14 @@ TEST(a_task_that_is_gone_has_no_counters)
 
 /* --- real workers ----------------------------------------------------------------------------- */
 
-static struct workers *start(const struct worker_group *groups, size_t count)
+static struct workers *start_with(const struct worker_group *groups, size_t count,
+				  uint64_t stop_timeout_ns)
 {
 	struct workers_config config = {
 		.groups = groups,
 		.group_count = count,
 		.seed = 1,
-		.stop_timeout_ns = NS_PER_S / 5,
+		.stop_timeout_ns = stop_timeout_ns,
 		.kill_timeout_ns = 20 * NS_PER_S,
 	};
 	struct ktstr_error err = {0};
@@ -236,6 +237,11 @@ static struct workers *start(const struct worker_group *groups, size_t count)
 	if (workers_start(&config, &workers, &err) < 0)
 		fail_msg("%s", err.msg);
 	return workers;
+}
+
+static struct workers *start(const struct worker_group *groups, size_t count)
+{
+	return start_with(groups, count, 20 * NS_PER_S);
 }
 
 static enum workers_event wait_for(struct workers *workers, uint64_t ns, int watch_fd)
@@ -300,20 +306,25 @@ TEST(workers_do_nothing_before_the_release)
 	struct worker_group group = {.cgroup = "held", .count = 2};
 	AUTO(workers_free) struct workers *workers = start(&group, 1);
 	AUTO(fd_close) int proc_fd = -1;
+	struct deadline deadline = deadline_in(20 * NS_PER_S);
 	struct task_sample early, late;
 	const struct worker_report *reports;
+	uint64_t before;
 
 	proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	workers_settle(workers);
-	usleep(20000);
-	early = task_sample_counters(proc_fd, workers_pid(workers, 0));
-	CHECK_EQ(early.state, 'S');
-	usleep(100000);
+	do {
+		CHECK(!deadline_passed(deadline));
+		usleep(10000);
+		early = task_sample_counters(proc_fd, workers_pid(workers, 0));
+	} while (early.state != 'S');
+	usleep(200000);
 	late = task_sample_counters(proc_fd, workers_pid(workers, 0));
 	CHECK_EQ(late.run_ns, early.run_ns);
 	CHECK_EQ(late.timeslices, early.timeslices);
+	before = clock_ns();
 	reports = run(workers, 0);
-	CHECK(reports[0].wall_ns < 100 * NS_PER_MS);
+	CHECK(reports[0].wall_ns < clock_ns() - before);
 }
 
 TEST(a_worker_carries_its_cgroup_and_index_in_its_name)
@@ -353,7 +364,7 @@ TEST(bursty_workers_sleep_and_measure_how_late_they_wake)
 
 	CHECK(report->completed);
 	CHECK(report->wake_count >= 2);
-	CHECK(report->wake_count <= 25);
+	CHECK(report->wake_count <= report->wall_ns / (18 * NS_PER_MS));
 	CHECK(report->iterations >= report->wake_count);
 	CHECK(report->wake_ns_p50 > 0);
 	CHECK(report->wake_ns_p50 <= report->wake_ns_p99);
@@ -370,12 +381,12 @@ TEST(a_sleep_is_no_gap)
 					      .burst_ns = 1,
 					      .sleep_ns = WORK_DURATION_MAX_NS}};
 	AUTO(workers_free) struct workers *workers = start(&group, 1);
-	const struct worker_report *report = run(workers, 400 * NS_PER_MS);
+	const struct worker_report *report = run(workers, NS_PER_S);
 
 	CHECK(report->completed);
 	CHECK_EQ(report->wait_status, 0);
 	CHECK_EQ(report->wake_count, 0);
-	CHECK(report->max_gap_ns < 300 * NS_PER_MS);
+	CHECK(report->max_gap_ns < 700 * NS_PER_MS);
 }
 
 TEST(pairs_take_turns)
@@ -399,6 +410,9 @@ TEST(pairs_take_turns)
 		CHECK(first->wake_count <= first->iterations);
 		CHECK(first->wake_ns_p50 > 0);
 		CHECK(first->wake_ns_max < first->wall_ns);
+		/* one of them was waiting when the stop came: no gap */
+		CHECK(first->max_gap_ns < first->wall_ns);
+		CHECK(second->max_gap_ns < second->wall_ns);
 	}
 }
 
@@ -420,6 +434,26 @@ TEST(a_worker_whose_partner_is_gone_stops_cleanly)
 	CHECK(!reports[0].completed);
 	CHECK(reports[1].completed);
 	CHECK_EQ(reports[1].wait_status, 0);
+}
+
+TEST(a_worker_that_has_nobody_to_hand_over_to_stops_cleanly)
+{
+	struct worker_group group = {
+		.cgroup = "pipe", .count = 2, .work = {.type = KTSTR_WORK_PIPE_IO}};
+	AUTO(workers_free) struct workers *workers = start(&group, 1);
+	const struct worker_report *reports;
+	size_t count;
+
+	kill(workers_pid(workers, 1), SIGKILL);
+	workers_settle(workers);
+	workers_release(workers);
+	CHECK_EQ(wait_for(workers, 20 * NS_PER_S, -1), WORKERS_ALL_ENDED);
+	workers_stop(workers);
+	reports = workers_reports(workers, 0, &count);
+	CHECK(reports[0].completed);
+	CHECK_EQ(reports[0].wait_status, 0);
+	CHECK_EQ(reports[0].iterations, 1);
+	CHECK(!reports[1].completed);
 }
 
 TEST(a_killed_worker_keeps_what_it_had)
@@ -444,14 +478,14 @@ TEST(a_killed_worker_keeps_what_it_had)
 	CHECK(reports[1].work_units > 0);
 	/* its time ended with it */
 	CHECK(reports[1].wall_ns >= 200 * NS_PER_MS);
-	CHECK(reports[1].wall_ns + 200 * NS_PER_MS < reports[0].wall_ns);
+	CHECK(reports[1].wall_ns + 100 * NS_PER_MS < reports[0].wall_ns);
 	CHECK(has_no_children());
 }
 
 TEST(a_worker_that_does_not_stop_is_killed_at_the_deadline)
 {
 	struct worker_group group = {.cgroup = "stuck", .count = 2};
-	AUTO(workers_free) struct workers *workers = start(&group, 1);
+	AUTO(workers_free) struct workers *workers = start_with(&group, 1, NS_PER_S);
 	const struct worker_report *reports;
 	uint64_t before, took;
 	size_t count;
@@ -470,7 +504,7 @@ TEST(a_worker_that_does_not_stop_is_killed_at_the_deadline)
 	CHECK_EQ(reports[0].wait_status, -1);
 	CHECK(reports[0].max_gap_ns >= 90 * NS_PER_MS);
 	CHECK(reports[1].completed);
-	CHECK(took >= NS_PER_S / 5);
+	CHECK(took >= NS_PER_S);
 	CHECK(took < 15 * NS_PER_S);
 	workers_free(TAKE_PTR(workers));
 	CHECK(has_no_children());
@@ -479,7 +513,7 @@ TEST(a_worker_that_does_not_stop_is_killed_at_the_deadline)
 TEST(a_worker_that_was_held_from_the_start_stood_still_all_the_time)
 {
 	struct worker_group group = {.cgroup = "stuck", .count = 1};
-	AUTO(workers_free) struct workers *workers = start(&group, 1);
+	AUTO(workers_free) struct workers *workers = start_with(&group, 1, NS_PER_S / 5);
 	const struct worker_report *report;
 
 	workers_settle(workers);

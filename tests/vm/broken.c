@@ -15,7 +15,9 @@
 
 #define SPIN(cgroup, count) ((struct ktstr_cgroup){.name = cgroup, .workers = (count)})
 
-KTSTR_SCHEDULER(starver, .binary = "scx-ktstr", .args = KTSTR_ARGS("--starve", "cg_0-1"));
+/* with the default watchdog sched_ext would put the scheduler out before the test is over */
+KTSTR_SCHEDULER(starver, .binary = "scx-ktstr",
+		.args = KTSTR_ARGS("--starve", "cg_0-1", "--timeout-ms", "30000"));
 KTSTR_TEST(starved, .scheduler = &starver)
 {
 	return ktstr_run_cgroups(ctx, verdict, err, SPIN("cg_0", 2));

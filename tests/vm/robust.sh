@@ -1,2 +1,163 @@
 #!/bin/bash
-echo 1..0
+# SPDX-License-Identifier: BSD-2-Clause
+# robust.sh KTSTR SUITE EMPTY - what users and accidents do to `ktstr test`: wrong words, signals,
+# killed processes, full disks. Each must be named, and nothing may be left behind. TAP on stdout.
+set -u
+ktstr=$1 suite=$2 empty=$3
+work=$(mktemp -d) || exit 1
+export KTSTR_RUNS_DIR=$work/runs KTSTR_MODE=tcg
+trap 'pkill -9 -f "$work/runs"; rm -rf "$work"' EXIT
+quick=(--exact a_passing_test_may_say_something "$suite")
+kernel=$("$ktstr" kernel resolve) || { echo "Bail out! no kernel"; exit 1; }
+mounts=$(wc -l </proc/self/mounts)
+n=0
+
+# check WORDS STATUS: one TAP line; on failure what the last run said
+check() {
+	n=$((n + 1))
+	if [ "$2" = 0 ]; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		sed 's/^/# /' "$work/out" "$work/err" 2>/dev/null | tail -n 20
+	fi
+}
+run() { # arguments of ktstr; status in $status
+	"$ktstr" "$@" >"$work/out" 2>"$work/err"
+	status=$?
+}
+says() { grep -qF -- "$1" "$work/out" "$work/err"; }
+qemus() { pgrep -f "qemu-system.*$work/runs" 2>/dev/null; }
+# A dying process is a zombie or gone within moments; the bound is for a machine under load.
+no_qemu() {
+	local tries
+	for tries in $(seq 100); do
+		[ -z "$(qemus)" ] && return 0
+		sleep 0.1
+	done
+	return 1
+}
+wait_for_qemu() {
+	local tries
+	for tries in $(seq 300); do
+		[ -n "$(qemus)" ] && return 0
+		sleep 0.1
+	done
+	return 1
+}
+start() { # in the background; its pid in $driver
+	"$ktstr" "$@" >"$work/out" 2>"$work/err" &
+	driver=$!
+	wait_for_qemu
+}
+left() { find "$work/runs" \( -name scratch -o -name lock \) 2>/dev/null; }
+
+refused() { # status, words, arguments...
+	local want=$1 words=$2
+	shift 2
+	run "$@"
+	[ "$status" = "$want" ] && says "$words" && [ -z "$(qemus)$(left)" ]
+}
+
+# --- wrong words ----------------------------------------------------------------------------------
+refused 64 'topology 0n1l1c1t: NUMA nodes must be 1..1024, not 0' test --topology 0n1l1c1t "$suite"
+check "topology 0n1l1c1t is named" $?
+refused 4 'no test matches no_such_test' test --exact no_such_test "$suite"
+check "an unknown test name is exit status 4" $?
+refused 3 'no tests' test "$empty"
+check "a program without tests says so" $?
+refused 3 '/bin/true' test /bin/true
+check "a program that is no test program is named" $?
+refused 3 "start $work/nothing: No such file or directory" test "$work/nothing"
+check "a program that is not there is named" $?
+refused 64 'there is no option "--wrong"' test --wrong "$suite"
+check "an unknown option is named" $?
+refused 64 'there is no command "tset"' tset
+check "an unknown command is named" $?
+refused 3 "$work/nothing" test --kernel "$work/nothing" "${quick[@]}"
+check "a kernel that is not there is named" $?
+echo 'I am a text' >"$work/text"
+refused 3 "$work/text" test --kernel "$work/text" "${quick[@]}"
+check "a kernel that is a text file is named" $?
+head -c 2000000 "$kernel" >"$work/half"
+refused 3 "$work/half" test --kernel "$work/half" "${quick[@]}"
+check "half a kernel is named" $?
+KTSTR_QEMU=$work/nothing refused 3 'no QEMU' test "${quick[@]}"
+check "a QEMU that is not there is named" $?
+
+# --- what comes out -------------------------------------------------------------------------------
+run test "${quick[@]}"
+[ "$status" = 0 ] && says 'note: the machine has 2 CPUs' && says '1 passed, 0 failed, 0 skipped' &&
+	no_qemu && [ -z "$(left)" ]
+check "success leaves no process, lock or scratch" $?
+[ -s "$(find "$work/runs" -name result.json)" ] && [ -e "$(find "$work/runs" -name console.log)" ]
+check "result and console are kept" $?
+
+"$ktstr" test --format tap "${quick[@]}" >"$work/out" 2>"$work/err"
+prove -e cat "$work/out" >/dev/null 2>&1
+check "prove accepts the TAP" $?
+run test --format junit -o "$work/x.xml" "${quick[@]}"
+[ "$status" = 0 ] && [ ! -s "$work/out" ] && xmllint --noout "$work/x.xml" 2>>"$work/err"
+check "-o takes the JUnit report, stdout stays empty" $?
+run test --format json "${quick[@]}"
+jq -e '.tests[0] | .outcome.state == "pass" and .outcome.stats.metrics.answer == 42 and .run.host_ns > 0
+	and (.outcome | has("host_ns") | not)' "$work/out" >/dev/null
+check "JSON keeps outcome and run apart" $?
+run test --format json -o /dev/full "${quick[@]}"
+[ "$status" = 3 ] && says 'No space left on device'
+check "an output that is full is an error" $?
+
+# --- accidents ------------------------------------------------------------------------------------
+start test "${quick[@]}"
+kill -INT "$driver"
+wait "$driver"
+[ $? = 130 ] && no_qemu && [ -z "$(left)" ] && says '0 passed, 0 failed, 0 skipped'
+check "Ctrl-C ends guests, reports what finished, exits 130" $?
+
+start test "${quick[@]}"
+kill -9 "$driver"
+wait "$driver" 2>/dev/null
+no_qemu
+check "QEMU dies with a driver that was killed" $?
+[ -n "$(left)" ]
+check "(and something was left to sweep)" $?
+run test "${quick[@]}"
+[ "$status" = 0 ] && [ -z "$(left)" ]
+check "the next start sweeps what it left" $?
+
+start test "${quick[@]}"
+kill -9 $(qemus)
+wait "$driver"
+[ $? = 3 ] && says 'QEMU ended during boot: killed by SIGKILL' && [ -z "$(left)" ]
+check "a QEMU that was killed is an error that says so" $?
+
+KTSTR_BOOT_TIMEOUT_S=1 run test "${quick[@]}"
+[ "$status" = 3 ] && says "stage boot did not end within 1 s" && says "init never spoke" && no_qemu
+check "a boot that takes too long is named with its stage" $?
+
+if unshare -m true 2>/dev/null; then
+	mkdir "$work/tiny"
+	unshare -m bash -c 'mount -t tmpfs -o size=64k tmpfs "$1/tiny" || exit 99
+		KTSTR_CACHE_DIR=$1/tiny "$2" test --kernel "$3" "${@:4}" >"$1/out" 2>"$1/err"
+		status=$?
+		[ -z "$(find "$1/tiny" -type f)" ] || exit 98
+		exit $status' bash "$work" "$ktstr" "$kernel" "${quick[@]}"
+	[ $? = 3 ] && says 'No space left on device' && no_qemu && [ -z "$(left)" ]
+	check "a full cache directory is named and stays empty" $?
+else
+	n=$((n + 1))
+	echo "ok $n - a full cache directory is named # SKIP no mount namespaces here"
+fi
+
+# --- the same again -------------------------------------------------------------------------------
+digest() {
+	"$ktstr" test --mode det --format json --exact eevdf_is_fair_to_two_cgroups "$suite" 2>"$work/err" |
+		tee "$work/out" | jq -r '.tests[0].outcome_digest'
+}
+one=$(digest) two=$(digest)
+[ -n "$one" ] && [ "$one" != null ] && [ "$one" = "$two" ]
+check "two cold boots in det have one outcome ($one, $two)" $?
+
+[ "$(wc -l </proc/self/mounts)" = "$mounts" ] && no_qemu
+check "nothing is mounted, no QEMU runs" $?
+echo "1..$n"

@@ -33,17 +33,17 @@ KTSTR_TEST(fixture_is_fair_to_two_cgroups, .scheduler = &fixture)
 KTSTR_TEST(eevdf_runs_every_work_type, .llcs = 1, .cores = 4)
 {
 	return LOAD(SPIN("spin", 1),
-		    (struct ktstr_cgroup){.name = "yield", .workers = 1, .work = {KTSTR_WORK_YIELD_HEAVY}},
-		    (struct ktstr_cgroup){.name = "burst", .workers = 1, .work = {KTSTR_WORK_BURSTY}},
-		    (struct ktstr_cgroup){.name = "pipe", .workers = 2, .work = {KTSTR_WORK_PIPE_IO}});
+		    (struct ktstr_cgroup){.name = "yield", .workers = 1, .work = {.type = KTSTR_WORK_YIELD_HEAVY}},
+		    (struct ktstr_cgroup){.name = "burst", .workers = 1, .work = {.type = KTSTR_WORK_BURSTY}},
+		    (struct ktstr_cgroup){.name = "pipe", .workers = 2, .work = {.type = KTSTR_WORK_PIPE_IO}});
 }
 
 KTSTR_TEST(fixture_runs_every_work_type, .scheduler = &fixture, .llcs = 1, .cores = 4)
 {
 	return LOAD(SPIN("spin", 1),
-		    (struct ktstr_cgroup){.name = "yield", .workers = 1, .work = {KTSTR_WORK_YIELD_HEAVY}},
-		    (struct ktstr_cgroup){.name = "burst", .workers = 1, .work = {KTSTR_WORK_BURSTY}},
-		    (struct ktstr_cgroup){.name = "pipe", .workers = 2, .work = {KTSTR_WORK_PIPE_IO}});
+		    (struct ktstr_cgroup){.name = "yield", .workers = 1, .work = {.type = KTSTR_WORK_YIELD_HEAVY}},
+		    (struct ktstr_cgroup){.name = "burst", .workers = 1, .work = {.type = KTSTR_WORK_BURSTY}},
+		    (struct ktstr_cgroup){.name = "pipe", .workers = 2, .work = {.type = KTSTR_WORK_PIPE_IO}});
 }
 
 /* two nodes, two LLCs each, SMT: PID 1 has compared /sys with that before a body runs */
@@ -83,7 +83,9 @@ KTSTR_TEST(a_passing_test_may_say_something)
 
 /* --- what the fixture does wrong on purpose ----------------------------------------------------- */
 
-KTSTR_SCHEDULER(starver, .binary = "scx-ktstr", .args = KTSTR_ARGS("--starve", "cg_0-1"));
+/* with the default watchdog sched_ext would put the scheduler out before the test is over */
+KTSTR_SCHEDULER(starver, .binary = "scx-ktstr",
+		.args = KTSTR_ARGS("--starve", "cg_0-1", "--timeout-ms", "30000"));
 KTSTR_TEST(fixture_starves_a_task, .scheduler = &starver, .expect_kind = KTSTR_KIND_STARVED)
 {
 	return LOAD(SPIN("cg_0", 2));
