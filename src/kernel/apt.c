@@ -218,15 +218,19 @@ int apt_open(const char *dir, const char *scratch, struct apt *ret_apt, struct k
 	int r;
 
 	if (strpbrk(dir, "\"\n%"))
-		return error_set(err, -EINVAL, "apt cannot work in %s: a quote, a newline or a '%%' in it; "
-					       "set KTSTR_CACHE_DIR", dir);
+		return error_set(err, -EINVAL,
+				 "apt cannot work in %s: a quote, a newline or a '%%' in it; set "
+				 "KTSTR_CACHE_DIR",
+				 dir);
 	r = run_apt(argv, scratch, LIST_NS, &targets, err);
 	if (r < 0)
 		return r;
 	r = mirror_parse(sv_bytes(buf_text(&targets), targets.len), &mirror, err);
 	if (r < 0)
-		return error_set(err, r, "this system's apt knows no Debian archive (`apt-get update` helps "
-					 "if it was never run)%s", WITHOUT_APT);
+		return error_set(err, r,
+				 "this system's apt knows no Debian archive (`apt-get update` helps if it "
+				 "was never run)%s",
+				 WITHOUT_APT);
 	r = configure(&apt, &mirror, err);
 	if (r == 0)
 		*ret_apt = TAKE(apt, (struct apt){0});

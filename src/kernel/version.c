@@ -68,8 +68,8 @@ int version_check(const char *text, struct ktstr_error *err)
 		    strlen(text))
 		return 0;
 	return error_set(err, -EINVAL,
-			 "kernel \"%s\": expected a series (6.18), a version (6.18.15), a release or a path "
-			 "with a '/' in it",
+			 "kernel \"%s\": expected a series (6.18), a version (6.18.15), a release or "
+			 "a path with a '/' in it",
 			 text);
 }
 

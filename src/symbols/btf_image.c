@@ -99,8 +99,8 @@ int payload_decompress(const void *payload, size_t size, struct buf *ret_vmlinux
 	tail = (const uint8_t *)payload + size - SIZE_TAIL;
 	want = tail[0] | tail[1] << 8 | tail[2] << 16 | (uint32_t)tail[3] << 24;
 	if (want == 0 || want > VMLINUX_BYTES_MAX)
-		return error_set(err, -EINVAL, "the payload claims to hold %u bytes; 1..%u are allowed", want,
-				 VMLINUX_BYTES_MAX);
+		return error_set(err, -EINVAL, "the payload claims to hold %u bytes; 1..%u are allowed",
+				 want, VMLINUX_BYTES_MAX);
 	vmlinux.max = want;
 	/* A decompressor takes the appended size for damage; gzip's size is part of its format. */
 	if (method->enable != archive_read_support_filter_gzip)
@@ -109,7 +109,8 @@ int payload_decompress(const void *payload, size_t size, struct buf *ret_vmlinux
 	if (r < 0)
 		return r;
 	if (vmlinux.len < want)
-		return error_set(err, -EINVAL, "the payload ends after %zu of %u bytes", vmlinux.len, want);
+		return error_set(err, -EINVAL, "the payload ends after %zu of %u bytes", vmlinux.len,
+				 want);
 	buf_done(ret_vmlinux);
 	*ret_vmlinux = TAKE(vmlinux, (struct buf){0});
 	return 0;
@@ -187,7 +188,7 @@ int btf_from_vmlinux(const struct buf *vmlinux, struct buf *ret_btf, struct ktst
 	AUTO(elf_close) Elf *elf = NULL;
 	GElf_Shdr header;
 
-	(void)elf_version(EV_CURRENT);        /* libelf wants it said; it cannot fail for the current one */
+	(void)elf_version(EV_CURRENT);        /* libelf wants it said; this one never fails */
 	elf = elf_memory(vmlinux->data, vmlinux->len);
 	if (!elf || elf_kind(elf) != ELF_K_ELF)
 		return error_set(err, -EINVAL, "its payload is not an ELF file");
@@ -216,7 +217,8 @@ int config_from_vmlinux(const struct buf *vmlinux, struct buf *ret_config, struc
 		to = memmem(from, (size_t)(vmlinux->data + vmlinux->len - from), end, sizeof(end));
 	}
 	if (!to)
-		return error_set(err, -ENODATA, "no configuration in it; it was built without CONFIG_IKCONFIG");
+		return error_set(err, -ENODATA,
+				 "no configuration in it; it was built without CONFIG_IKCONFIG");
 	size = (size_t)(to - from);
 	method = method_of(from, size);
 	if (!method || method->enable != archive_read_support_filter_gzip)

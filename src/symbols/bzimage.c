@@ -52,7 +52,8 @@ static const char *not_a_bzimage(const uint8_t *head, size_t size)
 	if (size == 0)
 		return "the file is empty";
 	if (size >= 4 && memcmp(head, "\177ELF", 4) == 0)
-		return "an ELF file (vmlinux?), not a bzImage; give arch/x86/boot/bzImage of the same build";
+		return "an ELF file (vmlinux?), not a bzImage; give arch/x86/boot/bzImage of the "
+		       "same build";
 	if (is_text(head, size))
 		return "a text file, not a bzImage";
 	if (size < HEADER_END)
@@ -101,8 +102,10 @@ int bzimage_parse(const void *data, size_t size, uint64_t file_size, struct bzim
 	code_size = le(head + SYSSIZE, 4) * 16ull;
 	if (code + code_size > file_size)
 		return error_set(err, -EINVAL,
-				 "a truncated bzImage: %llu of %llu bytes are there; copy or fetch it again",
-				 (unsigned long long)file_size, (unsigned long long)(code + code_size));
+				 "a truncated bzImage: %llu of %llu bytes are there; copy or fetch it "
+				 "again",
+				 (unsigned long long)file_size,
+				 (unsigned long long)(code + code_size));
 	payload = le(head + PAYLOAD_OFFSET, 4);
 	image.payload_offset = code + payload;
 	image.payload_size = le(head + PAYLOAD_LENGTH, 4);
