@@ -30,7 +30,7 @@ soak: setup
 	@scripts/check soak
 
 demo: setup
-	@$(KTSTR) test $(BUILD)/tests/vm/demo
+	@KTSTR_SCHEDULER=$(CURDIR)/$(BUILD)/tools/scx-ktstr $(KTSTR) test $(BUILD)/tests/vm/demo
 
 # `make install PREFIX=/opt/ktstr` installs elsewhere than /usr/local; DESTDIR stages.
 install: all

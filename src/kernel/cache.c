@@ -33,6 +33,7 @@ void kernel_done(struct kernel *kernel)
 	free(kernel->release);
 	free(kernel->package);
 	free(kernel->config);
+	free(kernel->vmlinux);
 	free(kernel->btf);
 	*kernel = (struct kernel){0};
 }
@@ -214,6 +215,7 @@ int cache_read(const struct places *places, const char *name, struct kernel *ret
 	kernel.release = xstrdup(header.release);
 	kernel.package = read_package(json);
 	kernel.config = if_readable(xasprintf("%s/config", dir));
+	kernel.vmlinux = if_readable(xasprintf("%s/vmlinux", dir));
 	kernel.btf = if_readable(xasprintf("%s/vmlinux.btf", dir));
 	find_features(&kernel);
 	*ret_kernel = TAKE(kernel, (struct kernel){0});

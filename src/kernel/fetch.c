@@ -10,6 +10,7 @@
 #include "kernel/store.h"
 #include "kernel/version.h"
 #include "symbols/btf_image.h"
+#include "symbols/pvh.h"
 #include "symbols/bzimage.h"
 
 #define LOCK_NS (60 * 60 * NS_PER_S)
@@ -109,13 +110,22 @@ static int write_origin(const struct fetch *fetch, const struct offer *offer, co
 	return r;
 }
 
-/* A kernel without type information is as good as any for a test that needs none. */
-static int write_btf(const char *dir, struct ktstr_error *err)
+/*
+ * The uncompressed kernel, if a VM can start it: under emulation decompressing costs more than a
+ * second of each boot. And its type information; one without any is as good as any other for a test
+ * that needs none.
+ */
+static int write_vmlinux(const char *dir, struct ktstr_error *err)
 {
 	AUTO(free) char *image = xasprintf("%s/vmlinuz", dir);
+	AUTO(buf_done) struct buf vmlinux = {0};
 	AUTO(buf_done) struct buf btf = {0};
-	int r = btf_from_image(image, &btf, err);
+	int r = vmlinux_from_image(image, &vmlinux, err);
 
+	if (r == 0 && vmlinux_has_pvh(&vmlinux))
+		r = write_file(dir, "vmlinux", vmlinux.data, vmlinux.len, err);
+	if (r == 0)
+		r = btf_from_vmlinux(&vmlinux, &btf, err);
 	if (r == -ENODATA)
 		return 0;
 	return r < 0 ? r : write_file(dir, "vmlinux.btf", btf.data, btf.len, err);
@@ -147,7 +157,7 @@ static int make_entry(const struct fetch *fetch, const struct offer *offer,
 	if (r == 0)
 		r = check_release(dir, offer, err);
 	if (r == 0)
-		r = write_btf(dir, err);
+		r = write_vmlinux(dir, err);
 	if (r == 0)
 		r = write_origin(fetch, offer, dir, err);
 	return r;

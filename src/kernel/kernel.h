@@ -8,6 +8,7 @@
  *
  *	<release>/vmlinuz        the bzImage
  *	<release>/config         its build configuration, when the distribution still offers it
+ *	<release>/vmlinux        the same uncompressed, when a VM can start it so (CONFIG_PVH)
  *	<release>/vmlinux.btf    its type information, when it has any
  *	<release>/kernel.json    where it came from
  *	.apt/                    apt's private state: sources, indexes
@@ -66,6 +67,7 @@ struct kernel {
 	char *release;           /* "6.18.15+deb13-cloud-amd64", from the image's header */
 	char *package;           /* "linux-image-6.18.15+deb13-cloud-amd64 6.18.15-1~bpo13+1", or NULL */
 	char *config;            /* path of its configuration, or NULL */
+	char *vmlinux;           /* path of the uncompressed kernel, for emulated VMs, or NULL */
 	char *btf;               /* path of its extracted type information, or NULL */
 	uint32_t known;          /* KERNEL_BIT()s of which it was found out whether it has them */
 	uint32_t features;       /* those it has; a subset of known */

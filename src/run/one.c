@@ -184,7 +184,9 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 			.topology = plan->topology,
 			.memory_mib = plan->memory_mib,
 			.icount_shift = config->icount_shift,
-			.kernel = config->kernel->image,
+			.kernel = config->mode != VM_KVM && config->kernel->vmlinux
+					  ? config->kernel->vmlinux
+					  : config->kernel->image,
 			.initramfs = config->initramfs,
 			.verbose = config->verbose_kernel,
 			.dir = result->run.dir,

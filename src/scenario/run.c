@@ -2,6 +2,7 @@
 #include "scenario/scenario.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -169,6 +170,28 @@ static void clean_up(struct scenario *scenario, struct ktstr_verdict *verdict)
 		ktstr_verdict_note(verdict, "clean-up: %s", err.msg);
 }
 
+/*
+ * While a scenario runs, its engine outranks every scheduler that may be under test, so that one
+ * that runs nothing cannot keep us from ending the window in time; workers start as ordinary tasks.
+ * Whoever may not do that (a host_only test without privileges) goes on as it is.
+ */
+static bool outrank_schedulers(void)
+{
+	const struct sched_param lowest = {.sched_priority = 1};
+
+	return sched_getscheduler(0) == SCHED_OTHER &&
+	       sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) == 0;
+}
+
+static void rank_as_before(bool outranked)
+{
+	const struct sched_param none = {.sched_priority = 0};
+
+	if (outranked)
+		(void)sched_setscheduler(0, SCHED_OTHER, &none);        /* lowering is always allowed */
+}
+DEFINE_AUTO(bool, rank_as_before)
+
 EXPORT int ktstr_run_cgroup_list(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict,
 				 struct ktstr_error *err, const struct ktstr_cgroup *cgroups,
 				 size_t cgroup_count)
@@ -178,6 +201,7 @@ EXPORT int ktstr_run_cgroup_list(struct ktstr_ctx *ctx, struct ktstr_verdict *ve
 		.start_ns = clock_ns(),
 		.scheduler_fd = -1,
 	};
+	AUTO(rank_as_before) bool outranked = false;
 	int r = worker_groups_of(cgroups, cgroup_count, ctx->test->workers_per_cgroup,
 				 &scenario.groups, err);
 
@@ -189,6 +213,7 @@ EXPORT int ktstr_run_cgroup_list(struct ktstr_ctx *ctx, struct ktstr_verdict *ve
 		fail_scheduler_died(&scenario, verdict);
 		return 0;
 	}
+	outranked = outrank_schedulers();
 	r = make_cgroups(&scenario, err);
 	if (r == 0)
 		r = start_workers(&scenario, err);

@@ -42,7 +42,7 @@ struct vm_config {
 	struct topology topology;
 	uint64_t memory_mib;
 	unsigned icount_shift;               /* det only */
-	const char *kernel;                  /* bzImage */
+	const char *kernel;                  /* bzImage, or a vmlinux with CONFIG_PVH */
 	const char *initramfs;
 	const char *cmdline_extra;           /* behind our own kernel command line, or NULL */
 	bool verbose;                        /* the kernel prints everything on its console */
