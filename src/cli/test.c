@@ -33,6 +33,8 @@ static const char help_text[] =
 	"                          each, 2 threads a core\n"
 	"      --memory-mib N      the guest's memory\n"
 	"      --seed N            for everything random in the guest (default 1)\n"
+	"      --icount-shift N    det: an instruction takes 2^N ns (default: 3 for up to 2 CPUs, 2 for\n"
+	"                          4, 1 for 8, 0 for more)\n"
 	"  -j, --jobs N            guests at once (default: as many as this host's CPUs hold)\n"
 	"      --no-template       boot every guest from cold (always so in this version)\n"
 	"  -v, --verbose           the guest's kernel prints everything on its console\n\n"
@@ -50,6 +52,7 @@ enum {
 	OPT_TOPOLOGY,
 	OPT_MEMORY,
 	OPT_SEED,
+	OPT_ICOUNT_SHIFT,
 	OPT_NO_TEMPLATE,
 	OPT_HELP,
 };
@@ -66,6 +69,7 @@ static const struct option long_options[] = {
 	{"memory-mib", required_argument, NULL, OPT_MEMORY},
 	{"seed", required_argument, NULL, OPT_SEED},
 	{"jobs", required_argument, NULL, 'j'},
+	{"icount-shift", required_argument, NULL, OPT_ICOUNT_SHIFT},
 	{"no-template", no_argument, NULL, OPT_NO_TEMPLATE},
 	{"verbose", no_argument, NULL, 'v'},
 	{"format", required_argument, NULL, 'f'},
@@ -81,6 +85,7 @@ struct options {
 	const char *kernel, *output;
 	uint64_t seed, boot_limit_ns;
 	uint32_t jobs;
+	int icount_shift;
 	enum report_format format;
 };
 
@@ -127,6 +132,12 @@ static int take_option(int option, struct options *options)
 		if (sv_u32(value, 64, &options->jobs) < 0 || options->jobs == 0)
 			return cli_usage("test", "--jobs %s: a number from 1 to 64", optarg);
 		return 0;
+	case OPT_ICOUNT_SHIFT:
+		if (sv_u32(value, VM_ICOUNT_SHIFT_MAX, &number) < 0)
+			return cli_usage("test", "--icount-shift %s: a number from 0 to %d", optarg,
+					 VM_ICOUNT_SHIFT_MAX);
+		options->icount_shift = (int)number;
+		return 0;
 	case OPT_NO_TEMPLATE:
 		return 0;
 	case 'v':
@@ -155,6 +166,7 @@ static int take_environment(struct options *options)
 	uint32_t boot_s = 0;
 
 	options->mode_auto = true;
+	options->icount_shift = -1;
 	options->seed = SEED_DEFAULT;
 	options->verbose = getenv("KTSTR_VERBOSE") && strcmp(getenv("KTSTR_VERBOSE"), "1") == 0;
 	if (mode && *mode && strcmp(mode, "auto") != 0) {
@@ -345,7 +357,7 @@ static int run(const struct options *options, const struct test_plans *plans, ch
 		.kernel = &machine.kernel,
 		.dir = dir,
 		.seed = options->seed,
-		.icount_shift = VM_ICOUNT_SHIFT_DEFAULT,
+		.icount_shift = options->icount_shift,
 		.jobs = options->jobs,
 		.boot_limit_ns = options->boot_limit_ns,
 		.cancel_fd = cancel_fd,

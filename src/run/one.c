@@ -29,6 +29,14 @@ static const struct test_plan *plan_at(const struct run_config *config, size_t i
 	return &config->plans->at[index];
 }
 
+static unsigned icount_shift(const struct run_config *config, const struct test_plan *plan)
+{
+	if (config->mode != VM_DET || plan->host_only)
+		return 0;
+	return config->icount_shift < 0 ? vm_icount_shift(&plan->topology)
+					: (unsigned)config->icount_shift;
+}
+
 /* A word as a shell reads it back. */
 static void put_word(struct buf *line, const char *word)
 {
@@ -69,6 +77,8 @@ static char *repeat_command(const struct run_config *config, const struct test_p
 		put_word(&line, "--topology");
 		put_word(&line, topology);
 	}
+	if (config->icount_shift >= 0)
+		buf_printf(&line, " --icount-shift %d", config->icount_shift);
 	put_word(&line, "--seed");
 	put_word(&line, seed);
 	return buf_take(&line);
@@ -91,7 +101,7 @@ static void identify(const struct run_config *config, const struct test_plan *pl
 		.seed = config->seed,
 		.memory_mib = plan->memory_mib,
 		.duration_ms = plan->duration_ms,
-		.icount_shift = config->mode == VM_DET ? config->icount_shift : 0,
+		.icount_shift = icount_shift(config, plan),
 		.kernel_release = xstrdup(plan->host_only ? host.release : config->kernel->release),
 		.kernel_package = !plan->host_only && config->kernel->package
 					  ? xstrdup(config->kernel->package)
@@ -183,7 +193,7 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 			.mode = config->mode,
 			.topology = plan->topology,
 			.memory_mib = plan->memory_mib,
-			.icount_shift = config->icount_shift,
+			.icount_shift = icount_shift(config, plan),
 			.kernel = config->mode != VM_KVM && config->kernel->vmlinux
 					  ? config->kernel->vmlinux
 					  : config->kernel->image,

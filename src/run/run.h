@@ -192,7 +192,7 @@ struct run_config {
 	const struct run_dir *dir;
 	enum vm_mode mode;
 	uint64_t seed;
-	unsigned icount_shift;
+	int icount_shift;             /* det; -1: by the number of CPUs */
 	unsigned jobs;                /* guests at once; 0: as the host's CPUs allow */
 	uint64_t boot_limit_ns;       /* 0: by mode and CPU count */
 	int cancel_fd;

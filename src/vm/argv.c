@@ -33,6 +33,16 @@ bool vm_mode_parse(struct sv word, enum vm_mode *ret_mode)
 	return false;
 }
 
+unsigned vm_icount_shift(const struct topology *topology)
+{
+	uint32_t cpus = topology_cpus(topology);
+	unsigned shift = 3;
+
+	for (uint32_t fair = 2; shift && fair < cpus; fair *= 2)
+		shift--;
+	return shift;
+}
+
 char *vm_kernel_cmdline(const struct vm_config *config)
 {
 	AUTO(buf_done) struct buf line = {0};

@@ -24,7 +24,16 @@ const char *vm_mode_name(enum vm_mode mode);                         /* "kvm", "
 bool vm_mode_parse(struct sv word, enum vm_mode *ret_mode);
 
 #define VM_QEMU_VERSION_MIN 801              /* major * 100 + minor; DESIGN section 3, fact 3 */
-#define VM_ICOUNT_SHIFT_DEFAULT 3            /* 2^3 ns of guest time an instruction */
+#define VM_ICOUNT_SHIFT_MAX 10
+
+/*
+ * det: an instruction takes 2^shift ns of guest time, and all vCPUs share one stream of them. At one
+ * rate for all machines, a vCPU of a big one is so slow that its timer ticks and load balancing take
+ * a large part of it (8 vCPUs at shift 3: EEVDF left one of 8 spinners waiting for a fifth of the
+ * time). So the rate grows with the machine: 125 million instructions a guest second for up to 2
+ * vCPUs, 250 for 4, 500 for 8, 1000 for more.
+ */
+unsigned vm_icount_shift(const struct topology *topology);
 
 /* The QEMU on this host: KTSTR_QEMU, or qemu-system-x86_64 in PATH. */
 struct qemu {

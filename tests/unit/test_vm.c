@@ -48,6 +48,22 @@ TEST(every_node_gets_its_cpus_and_its_share_of_memory)
 	CHECK_HAS(line, "-numa dist,src=0,dst=1,val=20 -numa dist,src=1,dst=0,val=20 ");
 }
 
+TEST(big_machines_get_more_instructions_a_second)
+{
+	static const struct {
+		const char *topology;
+		unsigned shift;
+	} rows[] = {{"1n1l1c1t", 3}, {"1n1l2c1t", 3}, {"1n1l3c1t", 2}, {"1n1l4c1t", 2},
+		    {"1n1l4c2t", 1}, {"2n4l2c2t", 0}, {"1n8l8c2t", 0}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct topology topology;
+
+		CHECK_EQ(topology_parse(sv_of(rows[i].topology), &topology, NULL), 0);
+		CHECK_EQ(vm_icount_shift(&topology), rows[i].shift);
+	}
+}
+
 TEST(a_mode_has_a_name_both_ways)
 {
 	enum vm_mode mode;
