@@ -112,6 +112,8 @@ EXPORT int ktstr_main(int argc, char **argv)
 	}
 	if (command.action == AUTHOR_HELP)
 		return print(help, strlen(help));
+	if (tests.count == 0 && command.action == AUTHOR_DESCRIBE)
+		return print_description(&tests);        /* the driver has words for that */
 	status = check_declarations(&tests);
 	if (status)
 		return status;

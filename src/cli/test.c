@@ -411,9 +411,16 @@ int cli_test(int argc, char **argv)
 		return cli_help(help_text);
 	suite = suite_name(argc - optind, argv + optind);
 	for (int i = optind; i < argc; i++) {
+		size_t before = plans.len;
+
 		r = plans_describe(argv[i], &plans, &err);
 		if (r < 0)
 			return trouble(&err);
+		if (plans.len == before) {
+			log_error("no test is linked into %s; KTSTR_TEST(name) { ... } declares one",
+				  argv[i]);
+			return EXIT_NO_TEST;
+		}
 	}
 	r = plans_select(&plans, &options.selection, &err);
 	if (r < 0)

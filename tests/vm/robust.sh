@@ -64,8 +64,11 @@ refused 64 'topology 0n1l1c1t: NUMA nodes must be 1..1024, not 0' test --topolog
 check "topology 0n1l1c1t is named" $?
 refused 4 'no test matches no_such_test' test --exact no_such_test "$suite"
 check "an unknown test name is exit status 4" $?
-refused 3 'no tests' test "$empty"
+refused 4 'no test is linked into' test "$empty"
 check "a program without tests says so" $?
+KTSTR_PROGRAM=$ktstr "$empty" >"$work/out" 2>"$work/err"
+[ $? = 4 ] && says 'no test is linked into'
+check "and says the same by itself" $?
 refused 3 '/bin/true' test /bin/true
 check "a program that is no test program is named" $?
 refused 3 "start $work/nothing: No such file or directory" test "$work/nothing"
