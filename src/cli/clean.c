@@ -16,10 +16,11 @@
 DEFINE_AUTO(DIR *, closedir)
 
 static const char help_text[] =
-	"usage: ktstr clean [--runs] [--kernels] [--leftovers]\n\n"
+	"usage: ktstr clean [--runs] [--kernels] [--templates] [--leftovers]\n\n"
 	"Removes, and names on stdout, what is not in use:\n"
 	"  --runs       the results and logs of all earlier runs\n"
 	"  --kernels    all kernels in the cache (ktstr kernel clean is choosier)\n"
+	"  --templates  all booted guests that tests are cloned from\n"
 	"  --leftovers  scratch of runs that were killed, and remembered KVM probes\n\n"
 	"Without an option: --leftovers.\n";
 
@@ -69,6 +70,22 @@ static int clean_kernels(struct ktstr_error *err)
 	return r;
 }
 
+static int clean_templates(struct ktstr_error *err)
+{
+	AUTO(strings_done) struct strings removed = {0};
+	AUTO(free) char *kernels = NULL;
+	AUTO(free) char *cache = NULL;
+	int r = kernel_cache_dir(&kernels, err);
+
+	if (r < 0)
+		return r;
+	cache = xstrndup(kernels, (size_t)(strrchr(kernels, '/') - kernels));
+	r = templates_trim(cache, 0, &removed, err);
+	vec_each(key, &removed)
+		printf("template %s\n", *key);
+	return r;
+}
+
 /* The next run sweeps scratch anyway; this does it now, and forgets what was learned about KVM. */
 static int clean_leftovers(struct ktstr_error *err)
 {
@@ -90,11 +107,12 @@ int cli_clean(int argc, char **argv)
 	static const struct option long_options[] = {
 		{"runs", no_argument, NULL, 'r'},
 		{"kernels", no_argument, NULL, 'k'},
+		{"templates", no_argument, NULL, 't'},
 		{"leftovers", no_argument, NULL, 'l'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	bool runs = false, kernels = false, leftovers = argc == 1;
+	bool runs = false, kernels = false, templates = false, leftovers = argc == 1;
 	struct ktstr_error err = {0};
 	int option, r = 0;
 
@@ -106,6 +124,9 @@ int cli_clean(int argc, char **argv)
 			break;
 		case 'k':
 			kernels = true;
+			break;
+		case 't':
+			templates = true;
 			break;
 		case 'l':
 			leftovers = true;
@@ -124,6 +145,8 @@ int cli_clean(int argc, char **argv)
 		r = clean_runs(&err);
 	if (r == 0 && kernels)
 		r = clean_kernels(&err);
+	if (r == 0 && templates)
+		r = clean_templates(&err);
 	if (r == 0)
 		return 0;
 	log_error("%s", err.msg);

@@ -13,7 +13,8 @@ static const struct command {
 } commands[] = {
 	{"test", cli_test, "run the tests of test programs in guests"},
 	{"kernel", cli_kernel, "fetch, list and remove the kernels that guests boot"},
-	{"clean", cli_clean, "remove old results, kernels, leftovers"},
+	{"template", cli_template, "list the booted guests that tests are cloned from"},
+	{"clean", cli_clean, "remove old results, kernels, templates, leftovers"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -54,8 +55,9 @@ static int help(void)
 		"4 no test matched, 64 wrong usage, 130 interrupted.\n\n"
 		"Environment: KTSTR_KERNEL (kernel to boot), KTSTR_CACHE_DIR, KTSTR_RUNS_DIR,\n"
 		"KTSTR_QEMU (QEMU program), KTSTR_SCHEDULER (scheduler program), KTSTR_MODE,\n"
-		"KTSTR_SEED, KTSTR_BOOT_TIMEOUT_S (host seconds that a boot may take), KTSTR_VERBOSE=1\n"
-		"(the guest's kernel prints everything), KTSTR_LOG=debug.\n");
+		"KTSTR_SEED, KTSTR_BOOT_TIMEOUT_S (host seconds that a boot may take), KTSTR_NO_TEMPLATE\n"
+		"(boot every guest), KTSTR_TEMPLATES_MAX_MIB (disk for all templates, default 8192),\n"
+		"KTSTR_VERBOSE=1 (the guest's kernel prints everything), KTSTR_LOG=debug.\n");
 	return cli_help(buf_text(&text));
 }
 

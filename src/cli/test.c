@@ -14,6 +14,7 @@
 #include "run/run.h"
 
 #define SEED_DEFAULT 1
+#define TEMPLATE_MAX_MIB_DEFAULT (8 << 10)
 
 static const char help_text[] =
 	"usage: ktstr test [OPTIONS] PROGRAM...\n\n"
@@ -36,7 +37,7 @@ static const char help_text[] =
 	"      --icount-shift N    det: an instruction takes 2^N ns (default: 3 for up to 2 CPUs, 2 for\n"
 	"                          4, 1 for 8, 0 for more)\n"
 	"  -j, --jobs N            guests at once (default: as many as this host's CPUs hold)\n"
-	"      --no-template       boot every guest from cold (always so in this version)\n"
+	"      --no-template       boot every guest from cold instead of cloning a booted one\n"
 	"  -v, --verbose           the guest's kernel prints everything on its console\n\n"
 	"what comes out\n"
 	"  -f, --format FORMAT     pretty (default), tap, junit, json\n"
@@ -80,10 +81,10 @@ static const struct option long_options[] = {
 
 struct options {
 	struct selection selection;
-	bool mode_auto, list, verbose, help;
+	bool mode_auto, list, verbose, help, no_template;
 	enum vm_mode mode;
 	const char *kernel, *output;
-	uint64_t seed, boot_limit_ns;
+	uint64_t seed, boot_limit_ns, template_max_mib;
 	uint32_t jobs;
 	int icount_shift;
 	enum report_format format;
@@ -139,6 +140,7 @@ static int take_option(int option, struct options *options)
 		options->icount_shift = (int)number;
 		return 0;
 	case OPT_NO_TEMPLATE:
+		options->no_template = true;
 		return 0;
 	case 'v':
 		options->verbose = true;
@@ -163,6 +165,8 @@ static int take_environment(struct options *options)
 {
 	const char *mode = getenv("KTSTR_MODE"), *seed = getenv("KTSTR_SEED");
 	const char *boot = getenv("KTSTR_BOOT_TIMEOUT_S");
+	const char *no_template = getenv("KTSTR_NO_TEMPLATE");
+	const char *room = getenv("KTSTR_TEMPLATES_MAX_MIB");
 	uint32_t boot_s = 0;
 
 	options->mode_auto = true;
@@ -179,6 +183,11 @@ static int take_environment(struct options *options)
 	if (boot && *boot && (sv_u32(sv_of(boot), 86400, &boot_s) < 0 || boot_s == 0))
 		return cli_usage("test", "KTSTR_BOOT_TIMEOUT_S=%s: seconds from 1 to 86400", boot);
 	options->boot_limit_ns = boot_s * NS_PER_S;
+	options->no_template = no_template && *no_template;
+	options->template_max_mib = TEMPLATE_MAX_MIB_DEFAULT;
+	if (room && *room && (sv_u64(sv_of(room), 1 << 24, &options->template_max_mib) < 0 ||
+			      options->template_max_mib == 0))
+		return cli_usage("test", "KTSTR_TEMPLATES_MAX_MIB=%s: MiB from 1 to %d", room, 1 << 24);
 	return 0;
 }
 
@@ -370,6 +379,8 @@ static int run(const struct options *options, const struct test_plans *plans, ch
 		return r;
 	config.mode = machine.mode;
 	config.initramfs = machine.initramfs;
+	config.template_cache = options->no_template ? NULL : machine.cache_dir;
+	config.template_max_bytes = options->template_max_mib << 20;
 	say_machine(&machine, dir);
 	r = open_output(options, &report_config.out, err);
 	if (r < 0)

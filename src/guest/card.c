@@ -37,19 +37,27 @@ int card_open(struct card *ret_card, struct ktstr_error *err)
 	if (card.map == MAP_FAILED)
 		return error_sys(err, "map the card at %#llx", (unsigned long long)address);
 	(void)madvise(card.map, WIRE_CARD_SIZE, MADV_DONTFORK);        /* children have no use for it */
-	r = wire_card_check(card.map, WIRE_CARD_SIZE, err);
-	if (r < 0)
-		return r;
 	if (ioperm(WIRE_DOORBELL_PORT, 1, 1) < 0)
 		return error_sys(err, "ioperm for the doorbell");
-	card.log = (struct wire_log){
-		.card = card.map,
-		.nonce = card.map->nonce,
-		.offset = card.map->log_offset,
-		.capacity = WIRE_CARD_SIZE - card.map->log_offset,
+	r = card_reopen(&card, err);
+	if (r == 0)
+		*ret_card = card;
+	return r;
+}
+
+int card_reopen(struct card *card, struct ktstr_error *err)
+{
+	int r = wire_card_check(card->map, WIRE_CARD_SIZE, err);
+
+	if (r < 0)
+		return r;
+	card->log = (struct wire_log){
+		.card = card->map,
+		.nonce = card->map->nonce,
+		.offset = card->map->log_offset,
+		.capacity = WIRE_CARD_SIZE - card->map->log_offset,
 		.ring = ring_port,
 	};
-	*ret_card = card;
 	return 0;
 }
 

@@ -25,6 +25,9 @@ struct card {
  */
 int card_open(struct card *ret_card, struct ktstr_error *err);
 
+/* After the template's doorbell another card may be in its place: check it and start its log. */
+int card_reopen(struct card *card, struct ktstr_error *err);
+
 void card_put(struct card *card, enum wire_type type, const void *payload, size_t len);
 void card_stage(struct card *card, enum wire_stage stage);
 void card_trouble(struct card *card, enum wire_trouble_code code, int error, const char *fmt, ...)
@@ -44,11 +47,20 @@ int nfit_find_range(struct sv table, uint64_t size, uint64_t *ret_address, struc
 int machine_mount_early(struct ktstr_error *err);     /* /proc, /sys, /dev: what card_open() needs */
 int machine_prepare(struct ktstr_error *err);         /* the other mounts, links, sysctls */
 
+/*
+ * Wait until the kernel has finished what it began at boot: late self-tests and deferred work would
+ * steal from the first seconds of every clone. Gives up after some seconds of guest time.
+ */
+void machine_settle(void);
+
+/* Make a clone an individual: its random numbers, and the time of day. */
+int machine_personalize(const struct wire_run *run, struct ktstr_error *err);
+
 /* --- request.c: what the host asked for ------------------------------------------------------------- */
 
 struct request {
 	struct topology topology;
-	struct wire_limits limits;
+	struct wire_run run;
 	struct strings test_argv;
 	struct strings test_env;
 	struct strings scheduler_argv;        /* empty: EEVDF */

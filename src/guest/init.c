@@ -23,6 +23,29 @@ static void put_hello(struct card *card, uint64_t boot_ns)
 	card_put(card, WIRE_HELLO, &hello, sizeof(hello));
 }
 
+/*
+ * Everything that no request has a say in, up to the doorbell at which a template is taken; clones
+ * come out of that doorbell with another card. A cold boot does not ring: between a stop and its
+ * going on, vCPUs may run on for as long as the host takes, and two such boots would differ.
+ */
+static int become_template(struct card *card, uint64_t boot_ns, struct ktstr_error *err)
+{
+	int r = machine_prepare(err);
+
+	if (r < 0) {
+		card_trouble(card, WIRE_TROUBLE_SETUP, r, "%s", err->msg);
+		return r;
+	}
+	machine_settle();
+	if (!(card->map->flags & WIRE_CARD_TEMPLATE))
+		return 0;
+	card_ring(card, WIRE_BELL_TEMPLATE);
+	r = card_reopen(card, err);
+	if (r == 0)
+		put_hello(card, boot_ns);        /* this card has not heard the first */
+	return r;
+}
+
 /* Make the machine what the request asks for; what stands in the way is on the card afterwards. */
 static int set_up(struct card *card, struct request *ret_request, struct ktstr_error *err)
 {
@@ -32,10 +55,10 @@ static int set_up(struct card *card, struct request *ret_request, struct ktstr_e
 	int r;
 
 	card_stage(card, WIRE_STAGE_SETUP);
-	r = machine_prepare(err);
+	r = request_read(sv_bytes(base + WIRE_REQUEST_OFFSET, card->map->request_len),
+			 card->log.nonce, "", &request, err);
 	if (r == 0)
-		r = request_read(sv_bytes(base + WIRE_REQUEST_OFFSET, card->map->request_len),
-				 card->log.nonce, "", &request, err);
+		r = machine_personalize(&request.run, err);
 	if (r < 0) {
 		card_trouble(card, r == -ENOMEM ? WIRE_TROUBLE_OUT_OF_MEMORY : WIRE_TROUBLE_SETUP, r,
 			     "%s", err->msg);
@@ -84,6 +107,12 @@ int main(void)
 		return 1;
 	}
 	put_hello(&card, boot_ns);
+	if (become_template(&card, boot_ns, &err) < 0) {
+		fprintf(stderr, "ktstr-init: %s\n", err.msg);
+		card_ring(&card, WIRE_BELL_DONE);
+		reboot(RB_POWER_OFF);
+		return 1;
+	}
 	if (run(&card, &err) < 0)
 		fprintf(stderr, "ktstr-init: %s\n", err.msg);
 	card_ring(&card, WIRE_BELL_DONE);

@@ -2,6 +2,7 @@
 /* machine.c - the mounts, links and knobs that tests rely on (shared/spec/2-capabilities.md, GI-6). */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/random.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -9,9 +10,14 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest/guest.h"
+
+#define SETTLE_WINDOW_NS (100 * NS_PER_MS)
+#define SETTLE_QUIET 3                     /* windows in a row */
+#define SETTLE_WINDOWS_MAX 50
 
 struct mount_row {
 	const char *dir, *type, *options;
@@ -86,6 +92,71 @@ static void set_knobs(void)
 
 	for (size_t i = 0; i < sizeof(knobs) / sizeof(*knobs); i++)
 		(void)file_poke(AT_FDCWD, knobs[i].path, knobs[i].value, NULL);
+}
+
+/* Jiffies of all CPUs together since boot, idle and in all (Documentation/filesystems/proc.rst). */
+static bool read_jiffies(uint64_t *ret_idle, uint64_t *ret_all)
+{
+	AUTO(buf_done) struct buf text = {0};
+	struct sv line;
+
+	*ret_idle = *ret_all = 0;
+	if (file_read(AT_FDCWD, "/proc/stat", 1 << 20, &text, NULL) < 0)
+		return false;
+	line = sv_bytes(buf_text(&text), text.len);
+	line = sv_split(&line, '\n');
+	if (!sv_starts(line, "cpu "))
+		return false;
+	line = sv_trim(sv_skip(line, strlen("cpu ")));
+	for (int column = 0; line.len; column++) {
+		uint64_t value;
+
+		if (sv_u64(sv_split(&line, ' '), UINT64_MAX, &value) < 0)
+			return false;
+		*ret_all += value;
+		*ret_idle += column == 3 || column == 4 ? value : 0;
+	}
+	return true;
+}
+
+void machine_settle(void)
+{
+	const struct timespec window = {.tv_nsec = SETTLE_WINDOW_NS};
+	uint64_t idle, all, idle_before, all_before;
+	int quiet = 0;
+
+	if (!read_jiffies(&idle_before, &all_before))
+		return;
+	for (int i = 0; i < SETTLE_WINDOWS_MAX && quiet < SETTLE_QUIET; i++) {
+		(void)nanosleep(&window, NULL);
+		if (!read_jiffies(&idle, &all))
+			return;
+		/* at most a twentieth of the time is anything but idle */
+		quiet = (all - all_before) - (idle - idle_before) <= (all - all_before) / 20 ? quiet + 1 : 0;
+		idle_before = idle;
+		all_before = all;
+	}
+}
+
+int machine_personalize(const struct wire_run *run, struct ktstr_error *err)
+{
+	AUTO(fd_close) int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+	struct {
+		int bits, bytes;
+		uint8_t data[sizeof(run->entropy)];
+	} pool = {.bits = 8 * (int)sizeof(run->entropy), .bytes = (int)sizeof(run->entropy)};
+	const struct timespec now = {
+		.tv_sec = (time_t)(run->realtime_ns / NS_PER_S),
+		.tv_nsec = (long)(run->realtime_ns % NS_PER_S),
+	};
+
+	memcpy(pool.data, run->entropy, sizeof(run->entropy));
+	/* random(4): credited entropy goes into the pool at once, and the generator takes it from there */
+	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0 || ioctl(fd, RNDRESEEDCRNG) < 0)
+		return error_sys(err, "seed /dev/urandom");
+	if (run->realtime_ns && clock_settime(CLOCK_REALTIME, &now) < 0)
+		return error_sys(err, "set the time of day");
+	return 0;
 }
 
 int machine_prepare(struct ktstr_error *err)

@@ -117,10 +117,11 @@ static int take(struct request *request, const char *root, uint32_t type, struct
 	case WIRE_REQ_SCHEDULER_ENV:
 		take_word(&request->scheduler_env, payload);
 		return 0;
-	case WIRE_REQ_LIMITS:
-		if (payload.len != sizeof(request->limits))
-			return error_set(err, -EBADMSG, "request: limits of %zu bytes", payload.len);
-		memcpy(&request->limits, payload.data, sizeof(request->limits));
+	case WIRE_REQ_RUN:
+		if (payload.len != sizeof(request->run))
+			return error_set(err, -EBADMSG, "request: run conditions of %zu bytes",
+					 payload.len);
+		memcpy(&request->run, payload.data, sizeof(request->run));
 		return 0;
 	case WIRE_REQ_END:
 		return 1;
@@ -149,6 +150,8 @@ int request_read(struct sv frames, uint64_t nonce, const char *root, struct requ
 	}
 	if (r < 0)
 		return r;
+	if (request.topology.llcs == 0)
+		return error_set(err, -EBADMSG, "request: no topology");
 	if (request.test_argv.len == 0)
 		return error_set(err, -EBADMSG, "request: no test program");
 	*ret_request = TAKE(request, (struct request){0});

@@ -333,7 +333,7 @@ static bool attached(struct watch *watch)
 static int run_scheduler(struct watch *watch, struct ktstr_error *err)
 {
 	const char *name = watch->request->scheduler_argv.at[0];
-	struct deadline deadline = deadline_in(watch->request->limits.attach_ns);
+	struct deadline deadline = deadline_in(watch->request->run.attach_ns);
 	AUTO(buf_done) struct buf how = {0};
 	int r;
 
@@ -355,7 +355,7 @@ static int run_scheduler(struct watch *watch, struct ktstr_error *err)
 			card_trouble(watch->card, WIRE_TROUBLE_SCHEDULER_NOT_ATTACHED, 0,
 				     "scheduler %s runs, but sched_ext has not enabled it after %.1f s "
 				     "(state: %s)",
-				     name, (double)watch->request->limits.attach_ns / NS_PER_S,
+				     name, (double)watch->request->run.attach_ns / NS_PER_S,
 				     watch->start.present ? watch->start.state
 							  : "this kernel has no sched_ext");
 			return -ECANCELED;
@@ -416,7 +416,7 @@ static void explain_missing_result(struct watch *watch)
 
 static int run_test(struct watch *watch, struct ktstr_error *err)
 {
-	struct deadline deadline = deadline_in(watch->request->limits.test_ns);
+	struct deadline deadline = deadline_in(watch->request->run.test_ns);
 	bool ending = false;
 	int r;
 
@@ -441,7 +441,7 @@ static int run_test(struct watch *watch, struct ktstr_error *err)
 	if (watch->test.pid)
 		card_trouble(watch->card, WIRE_TROUBLE_TEST_SILENT, 0,
 			     "the test gave no result within %.1f s of guest time",
-			     (double)watch->request->limits.test_ns / NS_PER_S);
+			     (double)watch->request->run.test_ns / NS_PER_S);
 	else
 		explain_missing_result(watch);
 	return -ECANCELED;

@@ -64,13 +64,20 @@ static struct ext_moment read_moment(json_t *object)
 	};
 }
 
+/* How many of them are looked at: a guest that lists a million must not keep us searching. */
+static size_t programs_len(const json_t *programs)
+{
+	size_t len = json_array_size(programs);
+
+	return len < PROGRAMS_MAX ? len : PROGRAMS_MAX;
+}
+
 static uint64_t count_of(json_t *programs, const char *name)
 {
-	json_t *program;
 	uint64_t count = 0;
-	size_t i;
 
-	json_array_foreach(programs, i, program) {
+	for (size_t i = 0; i < programs_len(programs); i++) {
+		json_t *program = json_array_get(programs, i);
 		const char *other = json_string_value(json_object_get(program, "name"));
 
 		if (!name || (other && strcmp(name, other) == 0))
@@ -82,16 +89,16 @@ static uint64_t count_of(json_t *programs, const char *name)
 /* What each program ran between the two moments. */
 static json_t *increments(json_t *start, json_t *during)
 {
-	json_t *list = json_array(), *program;
-	size_t i;
+	json_t *list = json_array();
 
-	json_array_foreach(during, i, program) {
+	for (size_t i = 0; i < programs_len(during); i++) {
+		json_t *program = json_array_get(during, i);
 		const char *raw = json_string_value(json_object_get(program, "name"));
 		AUTO(free) char *name = word_of(json_object_get(program, "name"));
 		uint64_t now = number_of(json_object_get(program, "run_count"));
 		uint64_t then = raw ? count_of(start, raw) : 0;
 
-		if (!name || i >= PROGRAMS_MAX)
+		if (!name)
 			continue;
 		json_array_append_new(list, json_pack("{s:s, s:I}", "name", name, "run_count",
 						      (json_int_t)(now > then ? now - then : 0)));

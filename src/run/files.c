@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "run/run.h"
@@ -226,6 +227,29 @@ static int put_scheduler(struct packer *packer, const struct request_config *con
 	return 0;
 }
 
+/* In det everything follows from the seed; elsewhere a clone must not share what its siblings draw. */
+static int personalize(const struct request_config *config, struct wire_run *run,
+		       struct ktstr_error *err)
+{
+	uint64_t state = config->seed;
+
+	if (config->mode != VM_DET) {
+		run->realtime_ns = clock_unix_ns();
+		if (getrandom(run->entropy, sizeof(run->entropy), 0) != sizeof(run->entropy))
+			return error_sys(err, "getrandom");
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(run->entropy); i++) {
+		/* Steele, Lea, Flood: SplitMix64 */
+		uint64_t word = state += 0x9e3779b97f4a7c15;
+
+		word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9;
+		word = (word ^ word >> 27) * 0x94d049bb133111eb;
+		run->entropy[i] = (uint8_t)(word ^ word >> 31);
+	}
+	return 0;
+}
+
 int request_build(const struct request_config *config, struct buf *ret_request,
 		  struct ktstr_error *err)
 {
@@ -237,16 +261,18 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 		.cores_per_llc = plan->topology.cores_per_llc,
 		.threads_per_core = plan->topology.threads_per_core,
 	};
-	struct wire_limits limits = {
+	struct wire_run run = {
 		.attach_ns = ATTACH_NS,
 		.test_ns = plan->timeout_ms * NS_PER_MS,
-		.seed = config->seed,
 	};
 	int r;
 
 	ret_request->max = WIRE_CARD_SIZE;
 	put(&packer, WIRE_REQ_TOPOLOGY, &topology, sizeof(topology));
-	put(&packer, WIRE_REQ_LIMITS, &limits, sizeof(limits));
+	r = personalize(config, &run, err);
+	if (r < 0)
+		return r;
+	put(&packer, WIRE_REQ_RUN, &run, sizeof(run));
 	r = put_test(&packer, config, err);
 	if (r == 0)
 		r = put_scheduler(&packer, config, err);

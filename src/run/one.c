@@ -173,10 +173,43 @@ static void keep_session(struct session *session, struct result *result)
 	};
 }
 
+/* Make session a clone of a template, which stays locked while the caller holds it. */
+static int use_template(const struct run_config *config, struct session_config *session, size_t index,
+			struct template *template, struct ktstr_error *err)
+{
+	AUTO(strings_done) struct strings removed = {0};
+	AUTO(free) char *scratch = NULL;
+	struct template_config template_config = {
+		.vm = &session->vm,
+		.cache_dir = config->template_cache,
+		.boot_limit_ns = session->boot_limit_ns,
+		.cancel_fd = session->cancel_fd,
+		.on_stage = session->on_stage,
+		.arg = session->arg,
+	};
+	int r;
+
+	if (!config->template_cache)
+		return 0;
+	scratch = xasprintf("%s/scratch/%zu", config->dir->path, index);
+	template_config.scratch_dir = scratch;
+	r = dir_make(scratch, 0755, err);
+	if (r == 0)
+		r = template_get(&template_config, template, err);
+	if (r < 0)
+		return r;
+	if (template->fresh)        /* too many only cost disk: no reason to end a run */
+		(void)templates_trim(config->template_cache, config->template_max_bytes, &removed, NULL);
+	session->vm.template_dir = template->dir;
+	session->vm.clone = true;
+	return 0;
+}
+
 static int run_guest(const struct run_config *config, size_t index, struct result *result,
 		     struct ktstr_error *err)
 {
 	const struct test_plan *plan = plan_at(config, index);
+	AUTO(template_done) struct template template = {.lock_fd = -1};
 	AUTO(session_done) struct session session = {0};
 	AUTO(buf_done) struct buf request = {0};
 	AUTO(free) char *scheduler = NULL;
@@ -203,7 +236,9 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 		},
 		.nonce = request_config.nonce,
 		.plan = plan,
-		.boot_limit_ns = config->boot_limit_ns,
+		.boot_limit_ns = config->boot_limit_ns
+					 ? config->boot_limit_ns
+					 : session_boot_limit_ns(config->mode, &plan->topology),
 		.cancel_fd = config->cancel_fd,
 		.on_stage = on_stage,
 		.arg = &stage_arg,
@@ -218,6 +253,9 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 	if (r < 0)
 		return r;
 	session_config.request = sv_bytes(request.data, request.len);
+	r = use_template(config, &session_config, index, &template, err);
+	if (r < 0)
+		return r;
 	r = session_run(&session_config, &session, err);
 	if (r < 0)
 		return r;

@@ -47,7 +47,9 @@ static int get_u64(json_t *object, const char *field, uint64_t *ret, struct ktst
 {
 	json_t *value = json_object_get(object, field);
 
-	if (!json_is_integer(value) || json_integer_value(value) < 0)
+	/* they are declared as unsigned; larger ones would not fit into nanoseconds either */
+	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+	    json_integer_value(value) > UINT32_MAX)
 		return bad_field(field, err);
 	*ret = (uint64_t)json_integer_value(value);
 	return 0;
@@ -123,14 +125,25 @@ static int parse_machine(json_t *object, struct test_plan *plan, struct ktstr_er
 	return r;
 }
 
+/* Names are printed, and become names of directories. */
+static bool name_is_plain(const char *name)
+{
+	if (!*name || strlen(name) > NAME_MAX_LEN || *name == '.')
+		return false;
+	for (; *name; name++) {
+		if (*name <= ' ' || *name > '~' || *name == '/' || *name == '\\')
+			return false;
+	}
+	return true;
+}
+
 static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error *err)
 {
 	int r = get_string(object, "name", &plan->name, err);
 
 	if (r < 0)
 		return r;
-	if (!plan->name || !*plan->name || strlen(plan->name) > NAME_MAX_LEN ||
-	    strpbrk(plan->name, "/\\\n") || plan->name[0] == '.')
+	if (!plan->name || !name_is_plain(plan->name))
 		return bad_field("name", err);
 	r = parse_machine(object, plan, err);
 	if (r == 0)

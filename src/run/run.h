@@ -135,11 +135,14 @@ struct session_config {
 	struct sv request;
 	uint64_t nonce;
 	const struct test_plan *plan;
-	uint64_t boot_limit_ns;       /* host time for stage boot; 0: by mode and CPU count */
+	uint64_t boot_limit_ns;       /* host time for stage boot */
 	int cancel_fd;
 	void (*on_stage)(void *arg, const char *stage);      /* may be NULL */
 	void *arg;
 };
+
+/* How long a boot may take on the host where nobody says. */
+uint64_t session_boot_limit_ns(enum vm_mode mode, const struct topology *topology);
 
 /* Boot and follow it to its end; QEMU is gone afterwards. Errors are only ours: QEMU did not start. */
 int session_run(const struct session_config *config, struct session *ret_session,
@@ -192,6 +195,8 @@ struct run_config {
 	const struct run_dir *dir;
 	enum vm_mode mode;
 	uint64_t seed;
+	const char *template_cache;   /* the cache directory; NULL: every guest boots from cold */
+	uint64_t template_max_bytes;  /* of disk, for all templates together */
 	int icount_shift;             /* det; -1: by the number of CPUs */
 	unsigned jobs;                /* guests at once; 0: as the host's CPUs allow */
 	uint64_t boot_limit_ns;       /* 0: by mode and CPU count */

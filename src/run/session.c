@@ -44,16 +44,23 @@ DEFINE_AUTO_DONE(struct follow, follow_done)
  * How long the host waits for a stage. Emulation is slow and shares the host with other guests, so
  * these are generous; a test's own limit is on the guest's clock.
  */
+static uint64_t slowness(enum vm_mode mode)
+{
+	return mode == VM_KVM ? 1 : 6;
+}
+
+uint64_t session_boot_limit_ns(enum vm_mode mode, const struct topology *topology)
+{
+	return slowness(mode) * (30 + topology_cpus(topology)) * NS_PER_S;
+}
+
 static uint64_t stage_limit_ns(const struct session_config *config, enum wire_stage stage)
 {
-	uint64_t slow = config->vm.mode == VM_KVM ? 1 : 6;
-	uint64_t cpus = topology_cpus(&config->vm.topology);
+	uint64_t slow = slowness(config->vm.mode);
 
 	switch (stage) {
 	case WIRE_STAGE_BOOT:
-		if (config->boot_limit_ns)
-			return config->boot_limit_ns;
-		return slow * (30 + cpus) * NS_PER_S;
+		return config->boot_limit_ns;
 	case WIRE_STAGE_TEST:
 		return slow * (30 * NS_PER_S + 2 * config->plan->timeout_ms * NS_PER_MS);
 	case WIRE_STAGE_SETUP:

@@ -110,8 +110,14 @@ static void put_memory(struct strings *argv, const struct vm_config *config)
 		AUTO(buf_done) struct buf list = {0};
 
 		cpuset_format(&cpus, &list);
-		option(argv, "-object", "memory-backend-ram,id=ram%u,size=%lluM", node,
-		       (unsigned long long)share_mib);
+		if (config->template_dir)
+			option(argv, "-object",
+			       "memory-backend-file,id=ram%u,size=%lluM,mem-path=%s/ram%u,share=%s", node,
+			       (unsigned long long)share_mib, config->template_dir, node,
+			       config->clone ? "off" : "on");
+		else
+			option(argv, "-object", "memory-backend-ram,id=ram%u,size=%lluM", node,
+			       (unsigned long long)share_mib);
 		option(argv, "-numa", "node,nodeid=%u,memdev=ram%u,cpus=%s", node, node,
 		       buf_text(&list));
 		left_mib -= share_mib;
@@ -154,6 +160,8 @@ struct strings vm_argv(const struct vm_config *config, int qmp_fd, int card_fd)
 	strings_push(&argv, xstrdup("-append"));
 	strings_push(&argv, vm_kernel_cmdline(config));
 	strings_push(&argv, xstrdup("-S"));
+	if (config->clone)
+		option(&argv, "-incoming", "defer");
 	strings_push(&argv, NULL);
 	return argv;
 }

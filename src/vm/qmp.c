@@ -31,6 +31,7 @@ static int take_message(struct qmp *qmp, json_t **ret_message, struct ktstr_erro
 {
 	const char *end = qmp->input.len ? memchr(qmp->input.data, '\n', qmp->input.len) : NULL;
 	json_error_t why;
+	json_t *message;
 	size_t len;
 
 	if (!end && qmp->input.truncated)
@@ -38,13 +39,14 @@ static int take_message(struct qmp *qmp, json_t **ret_message, struct ktstr_erro
 	if (!end)
 		return 0;
 	len = (size_t)(end - qmp->input.data) + 1;
-	*ret_message = json_loadb(qmp->input.data, len, JSON_REJECT_DUPLICATES, &why);
+	message = json_loadb(qmp->input.data, len, JSON_REJECT_DUPLICATES, &why);
 	memmove(qmp->input.data, qmp->input.data + len, qmp->input.len - len);
 	qmp->input.len -= len;
-	if (!json_is_object(*ret_message)) {
-		json_decref(*ret_message);
+	if (!json_is_object(message)) {
+		json_decref(message);
 		return error_set(err, -EBADMSG, "QMP: not a JSON object: %s", why.text);
 	}
+	*ret_message = message;
 	return 1;
 }
 
@@ -85,13 +87,26 @@ static int wait_message(struct qmp *qmp, struct deadline deadline, json_t **ret_
 	}
 }
 
-int qmp_execute(struct qmp *qmp, const char *command, struct deadline deadline, json_t **ret_return,
-		struct ktstr_error *err)
+static int send_command(struct qmp *qmp, const char *command, json_t *arguments,
+			struct ktstr_error *err)
 {
-	AUTO(free) char *line = xasprintf("{\"execute\":\"%s\"}\n", command);
+	AUTO(json_decref) json_t *message =
+		json_pack("{s:s, s:o*}", "execute", command, "arguments", arguments);
+	AUTO(free) char *text = json_dumps(message, JSON_COMPACT);
+	AUTO(free) char *line = xasprintf("%s\n", text ?: "");
 
 	if (send(qmp->fd, line, strlen(line), MSG_NOSIGNAL) != (ssize_t)strlen(line))
 		return error_sys(err, "QMP: send %s", command);
+	return 0;
+}
+
+int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, struct deadline deadline,
+		json_t **ret_return, struct ktstr_error *err)
+{
+	int sent = send_command(qmp, command, arguments, err);
+
+	if (sent < 0)
+		return sent;
 	for (;;) {
 		AUTO(json_decref) json_t *message = NULL;
 		json_t *failure;
@@ -124,7 +139,30 @@ int qmp_handshake(struct qmp *qmp, struct deadline deadline, struct ktstr_error 
 		return r;
 	if (!json_object_get(greeting, "QMP"))
 		return error_set(err, -EBADMSG, "QMP: no greeting");
-	return qmp_execute(qmp, "qmp_capabilities", deadline, NULL, err);
+	return qmp_execute(qmp, "qmp_capabilities", NULL, deadline, NULL, err);
+}
+
+int qmp_await_status(struct qmp *qmp, const char *event, const char *status,
+		     struct deadline deadline, struct ktstr_error *err)
+{
+	for (;;) {
+		AUTO(json_decref) json_t *message = NULL;
+		const char *name, *have;
+		int r = qmp_event(qmp, &message, err);
+
+		if (r == 0)
+			r = wait_message(qmp, deadline, &message, err);
+		if (r < 0)
+			return error_wrap(err, r, "wait for %s", event);
+		name = json_string_value(json_object_get(message, "event"));
+		have = json_string_value(json_object_get(json_object_get(message, "data"), "status"));
+		if (!name || strcmp(name, event) != 0 || !have)
+			continue;
+		if (strcmp(have, status) == 0)
+			return 0;
+		if (strcmp(have, "failed") == 0)
+			return error_set(err, -EIO, "QEMU says that %s failed", event);
+	}
 }
 
 int qmp_event(struct qmp *qmp, json_t **ret_event, struct ktstr_error *err)

@@ -25,9 +25,19 @@ DEFINE_AUTO_DONE(struct qmp, qmp_done)
 /* Wait for the greeting and leave negotiation mode. -ECONNRESET: the peer hung up. */
 int qmp_handshake(struct qmp *qmp, struct deadline deadline, struct ktstr_error *err);
 
-/* Execute a command without arguments and wait for its reply; *ret_return may be NULL. */
-int qmp_execute(struct qmp *qmp, const char *command, struct deadline deadline, json_t **ret_return,
-		struct ktstr_error *err);
+/*
+ * Execute a command and wait for its reply. arguments (NULL: none) is a reference that this takes
+ * over; ret_return may be NULL.
+ */
+int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, struct deadline deadline,
+		json_t **ret_return, struct ktstr_error *err);
+
+/*
+ * Wait for an event of this name whose data has this status: -EIO when it says "failed". Other
+ * events are dropped; only while nobody else waits for any.
+ */
+int qmp_await_status(struct qmp *qmp, const char *event, const char *status,
+		     struct deadline deadline, struct ktstr_error *err);
 
 /*
  * The next event that has come in, without waiting: 1 with *ret_event (the caller's reference), 0

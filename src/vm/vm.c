@@ -12,6 +12,7 @@
 
 #define START_NS (20 * NS_PER_S)        /* exec to the end of the QMP handshake */
 #define COMMAND_NS (10 * NS_PER_S)
+#define SAVE_NS (60 * NS_PER_S)
 #define QMP_FD 3                        /* numbers of the descriptors that QEMU gets */
 #define CARD_FD 4
 
@@ -82,6 +83,51 @@ static int explain_start(struct vm *vm, int r, struct ktstr_error *err)
 	return error_set(err, -EIO, "QEMU did not start: %s", buf_text(&how));
 }
 
+/* shared/DESIGN.md section 3, fact 1: RAM stays where it is, only devices travel. */
+static int set_migration(struct qmp *qmp, struct deadline deadline, struct ktstr_error *err)
+{
+	json_t *wanted = json_pack("{s:[{s:s, s:b}, {s:s, s:b}]}", "capabilities", "capability",
+				   "x-ignore-shared", "state", 1, "capability", "events", "state", 1);
+	int r = qmp_execute(qmp, "migrate-set-capabilities", wanted, deadline, NULL, err);
+
+	if (r < 0)
+		return r;
+	/* else a timer of host time fires after every restore, and det diverges */
+	return qmp_execute(qmp, "migrate-set-parameters", json_pack("{s:i}", "announce-rounds", 0),
+			   deadline, NULL, err);
+}
+
+static json_t *state_uri(const char *template_dir)
+{
+	AUTO(free) char *uri = xasprintf("file:%s/state", template_dir);
+
+	return json_pack("{s:s}", "uri", uri);
+}
+
+static int restore(struct qmp *qmp, const char *template_dir, struct deadline deadline,
+		   struct ktstr_error *err)
+{
+	int r = set_migration(qmp, deadline, err);
+
+	if (r == 0)
+		r = qmp_execute(qmp, "migrate-incoming", state_uri(template_dir), deadline, NULL, err);
+	if (r == 0)
+		r = qmp_await_status(qmp, "MIGRATION", "completed", deadline, err);
+	return r < 0 ? error_wrap(err, r, "restore template %s", template_dir) : 0;
+}
+
+int vm_save_state(struct vm *vm, const char *template_dir, struct ktstr_error *err)
+{
+	struct deadline deadline = deadline_in(SAVE_NS);
+	int r = set_migration(&vm->qmp, deadline, err);
+
+	if (r == 0)
+		r = qmp_execute(&vm->qmp, "migrate", state_uri(template_dir), deadline, NULL, err);
+	if (r == 0)
+		r = qmp_await_status(&vm->qmp, "MIGRATION", "completed", deadline, err);
+	return r < 0 ? error_wrap(err, r, "save template %s", template_dir) : 0;
+}
+
 int vm_start(const struct vm_config *config, struct vm **ret_vm, struct ktstr_error *err)
 {
 	AUTO(vm_free) struct vm *vm = xcalloc(1, sizeof(*vm));
@@ -101,8 +147,10 @@ int vm_start(const struct vm_config *config, struct vm **ret_vm, struct ktstr_er
 		return r;
 	fd_close(TAKE_FD(qemu_end));        /* so that we see QEMU hang up */
 	r = qmp_handshake(&vm->qmp, deadline, err);
+	if (r == 0 && config->clone)
+		r = restore(&vm->qmp, config->template_dir, deadline, err);
 	if (r == 0)
-		r = qmp_execute(&vm->qmp, "cont", deadline, NULL, err);
+		r = qmp_execute(&vm->qmp, "cont", NULL, deadline, NULL, err);
 	if (r < 0)
 		return explain_start(vm, r, err);
 	*ret_vm = TAKE_PTR(vm);
@@ -164,5 +212,5 @@ int vm_wait(struct vm *vm, struct deadline deadline, int cancel_fd, enum vm_even
 
 int vm_resume(struct vm *vm, struct ktstr_error *err)
 {
-	return qmp_execute(&vm->qmp, "cont", deadline_in(COMMAND_NS), NULL, err);
+	return qmp_execute(&vm->qmp, "cont", NULL, deadline_in(COMMAND_NS), NULL, err);
 }

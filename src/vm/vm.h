@@ -54,6 +54,12 @@ struct vm_config {
 	const char *kernel;                  /* bzImage, or a vmlinux with CONFIG_PVH */
 	const char *initramfs;
 	const char *cmdline_extra;           /* behind our own kernel command line, or NULL */
+	/*
+	 * NULL: anonymous memory, a cold boot. Else the directory of a template: its RAM files are
+	 * written while it is made, and mapped copy-on-write by a clone, which starts from its state.
+	 */
+	const char *template_dir;
+	bool clone;
 	bool verbose;                        /* the kernel prints everything on its console */
 	const char *dir;                     /* console.log and qemu.log go there */
 	int card_fd;                         /* of a card_make() */
@@ -85,9 +91,62 @@ enum vm_event {
 int vm_wait(struct vm *vm, struct deadline deadline, int cancel_fd, enum vm_event *ret_event,
 	    struct ktstr_error *err);
 int vm_resume(struct vm *vm, struct ktstr_error *err);
+
+/*
+ * The VM of a template stands still at its doorbell: write what is not RAM to the directory's state
+ * file. The VM is of no use afterwards.
+ */
+int vm_save_state(struct vm *vm, const char *template_dir, struct ktstr_error *err);
 pid_t vm_pid(const struct vm *vm);
 /* After VM_ENDED: "exit status 0", "killed by SIGKILL", and the last line of qemu.log. */
 void vm_describe_end(const struct vm *vm, struct buf *buf);
+
+/* --- template.c: booted guests to clone --------------------------------------------------------------- */
+
+struct template_config {
+	const struct vm_config *vm;          /* of the clone to be; card_fd, dir and template_dir are not read */
+	const char *cache_dir;               /* templates live in its templates/ */
+	const char *scratch_dir;             /* for the console of the boot */
+	uint64_t boot_limit_ns;              /* host time until the guest has gone quiet */
+	int cancel_fd;
+	void (*on_stage)(void *arg, const char *stage);      /* may be NULL */
+	void *arg;
+};
+
+/* While it is held, nobody removes the template. */
+struct template {
+	char *dir;
+	int lock_fd;
+	bool fresh;                          /* this call made it */
+};
+
+/*
+ * The template for a machine, made on first use: one caller boots it while the others wait. A
+ * damaged one is made anew, and a line says so. -ECANCELED: cancel_fd became readable. Other errors:
+ * it could not be made; the message says why.
+ */
+int template_get(const struct template_config *config, struct template *ret_template,
+		 struct ktstr_error *err);
+void template_done(struct template *template);
+DEFINE_AUTO_DONE(struct template, template_done)
+
+struct template_info {
+	char *key, *topology, *mode, *kernel, *qemu;
+	uint64_t memory_mib, disk_bytes, used_unix_ns;
+	bool in_use;
+};
+void template_info_done(struct template_info *info);
+DEFINE_VEC(template_infos, struct template_info, template_info_done)
+
+/* What is in the cache, most recently used first. A cache without templates is empty. */
+int templates_list(const char *cache_dir, struct template_infos *ret_infos, struct ktstr_error *err);
+
+/*
+ * Remove the least recently used ones that nobody uses until they take at most max_bytes of disk;
+ * 0: all of them. Also sweeps what a killed process left half made.
+ */
+int templates_trim(const char *cache_dir, uint64_t max_bytes, struct strings *ret_removed,
+		   struct ktstr_error *err);
 
 /* --- console.c: what the guest's kernel printed ----------------------------------------------------- */
 

@@ -42,6 +42,7 @@
 #define WIRE_VERSION 1
 #define WIRE_CARD_MAGIC 0x4452434b5254534bull      /* "KSTRKCRD" */
 #define WIRE_CARD_SIZE (256ull << 20)
+#define WIRE_CARD_TEMPLATE 1u                      /* ring WIRE_BELL_TEMPLATE before reading the request */
 #define WIRE_REQUEST_OFFSET 4096ull
 #define WIRE_LOG_SIZE_MIN (16ull << 20)            /* what a request must leave for the log */
 
@@ -55,7 +56,7 @@
 struct wire_card {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t reserved;
+	uint32_t flags;               /* WIRE_CARD_... */
 	uint64_t nonce;
 	uint64_t size;                /* of the card, in bytes */
 	uint64_t request_len;         /* from WIRE_REQUEST_OFFSET */
@@ -82,7 +83,7 @@ enum wire_type {
 	WIRE_REQ_TEST_ENV,            /* "NAME=value" */
 	WIRE_REQ_SCHEDULER,           /* one argv word of the scheduler each; none: EEVDF */
 	WIRE_REQ_SCHEDULER_ENV,       /* "NAME=value" */
-	WIRE_REQ_LIMITS,              /* struct wire_limits */
+	WIRE_REQ_RUN,                 /* struct wire_run */
 	WIRE_REQ_END,                 /* empty: the request is whole */
 
 	/* guest to host */
@@ -129,11 +130,14 @@ struct wire_file {
 	uint32_t path_len;                /* without the NUL that follows it */
 };
 
-struct wire_limits {
+/* What differs between the clones of one template, and how long they may take. */
+struct wire_run {
 	uint64_t attach_ns;               /* from the scheduler's start to sched_ext's "enabled" */
 	uint64_t test_ns;                 /* from the body's start to its result */
-	uint64_t seed;
+	uint64_t realtime_ns;             /* CLOCK_REALTIME to set; 0: leave it */
+	uint8_t entropy[32];              /* for the kernel's random pool */
 };
+static_assert(sizeof(struct wire_run) == 56, "the guest may have been built yesterday");
 
 struct wire_hello {
 	uint32_t version;

@@ -34,6 +34,7 @@ int task_parse_stat(struct sv text, struct task_sample *sample)
 	struct sv rest = sv_trim(text), field;
 	size_t name_end = rest.len;
 	uint32_t cpu;
+	char state;
 
 	while (name_end > 0 && rest.data[name_end - 1] != ')')
 		name_end--;
@@ -44,11 +45,12 @@ int task_parse_stat(struct sv text, struct task_sample *sample)
 	field = sv_split(&rest, ' ');
 	if (field.len != 1)
 		return -EINVAL;
-	sample->state = field.data[0];
+	state = field.data[0];
 	for (unsigned i = 1; i < STAT_CPU_FIELD; i++)
 		field = sv_split(&rest, ' ');
 	if (sv_u32(field, CPUSET_CPU_MAX - 1, &cpu) < 0)
 		return -EINVAL;
+	sample->state = state;
 	sample->cpu = (int32_t)cpu;
 	return 0;
 }

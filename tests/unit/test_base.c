@@ -9,6 +9,11 @@
 #include "base/base.h"
 #include "test.h"
 
+#include "../fuzz/replay.h"
+#define LLVMFuzzerTestOneInput fuzz_cpulist
+#include "../fuzz/fuzz_cpulist.c"
+#undef LLVMFuzzerTestOneInput
+
 TEST(an_error_text_that_is_full_keeps_its_cause)
 {
 	struct ktstr_error err = {0};
@@ -206,6 +211,13 @@ TEST(a_file_is_replaced_whole_or_not_at_all)
 	CHECK_EQ(tree_remove(dir, &err), 0);
 	CHECK_EQ(access(dir, F_OK), -1);
 	CHECK_EQ(tree_remove(dir, &err), 0);
+}
+
+/* --- fuzz targets, on their corpora and around them -------------------------------------------- */
+
+TEST(fuzz_cpulist_holds_on_its_corpus)
+{
+	replay_corpus("cpulist", fuzz_cpulist);
 }
 
 RUN_TESTS();

@@ -11,6 +11,11 @@
 
 #include "../fuzz/fuzz_kernel_image.c"
 
+#include "../fuzz/replay.h"
+#define LLVMFuzzerTestOneInput fuzz_pvh
+#include "../fuzz/fuzz_pvh.c"
+#undef LLVMFuzzerTestOneInput
+
 #define VERSION "6.18.15+deb13-cloud-amd64 (builder@host) #1 SMP"
 #define TYPES "these are types"
 
@@ -356,6 +361,13 @@ TEST(the_fuzz_target_holds_on_its_corpus)
 	}
 	closedir(dir);
 	CHECK(count >= 4);
+}
+
+/* --- fuzz targets, on their corpora and around them -------------------------------------------- */
+
+TEST(fuzz_pvh_holds_on_its_corpus)
+{
+	replay_corpus("pvh", fuzz_pvh);
 }
 
 RUN_TESTS();

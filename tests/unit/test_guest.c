@@ -6,6 +6,14 @@
 #include "guest/guest.h"
 #include "test.h"
 
+#include "../fuzz/replay.h"
+#define LLVMFuzzerTestOneInput fuzz_request
+#include "../fuzz/fuzz_request.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_nfit
+#include "../fuzz/fuzz_nfit.c"
+#undef LLVMFuzzerTestOneInput
+
 #define NONCE 77
 
 static void put_u16(unsigned char *at, unsigned value)
@@ -138,6 +146,18 @@ TEST(a_request_that_is_not_whole_says_what_is_missing)
 	wire_put(&frames, NONCE, WIRE_REQ_END, 0, NULL, 0);
 	CHECK_EQ(read_frames(&frames, "", &request, &err), -EBADMSG);
 	CHECK_STR(err.msg, "request: no test program");
+}
+
+/* --- fuzz targets, on their corpora and around them -------------------------------------------- */
+
+TEST(fuzz_request_holds_on_its_corpus)
+{
+	replay_corpus("request", fuzz_request);
+}
+
+TEST(fuzz_nfit_holds_on_its_corpus)
+{
+	replay_corpus("nfit", fuzz_nfit);
 }
 
 RUN_TESTS();

@@ -5,6 +5,14 @@
 #include "run/run.h"
 #include "test.h"
 
+#include "../fuzz/replay.h"
+#define LLVMFuzzerTestOneInput fuzz_describe
+#include "../fuzz/fuzz_describe.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_evidence
+#include "../fuzz/fuzz_evidence.c"
+#undef LLVMFuzzerTestOneInput
+
 #define TEST_JSON(extra)                                                                           \
 	"{\"schema\":1,\"tests\":[{\"name\":\"a_test\",\"file\":\"a.c\",\"line\":1,"              \
 	"\"topology\":\"1n2l4c1t\",\"memory_mib\":300,\"duration_ms\":2000,"                       \
@@ -316,6 +324,38 @@ TEST(what_a_killed_run_left_is_swept_and_results_stay)
 	run_dir_done(&first);
 	tree_remove(runs, NULL);
 	unsetenv("KTSTR_RUNS_DIR");
+}
+
+/* --- fuzz targets, on their corpora and around them -------------------------------------------- */
+
+TEST(fuzz_describe_holds_on_its_corpus)
+{
+	replay_corpus("describe", fuzz_describe);
+}
+
+TEST(fuzz_evidence_holds_on_its_corpus)
+{
+	replay_corpus("evidence", fuzz_evidence);
+}
+
+static void put_programs(struct buf *said, const char *key)
+{
+	buf_printf(said, ",\"%s\":[{\"name\":\"a\"}", key);
+	for (int i = 0; i < 100000; i++)
+		buf_str(said, ",{\"name\":\"b\"}");
+	buf_str(said, "]");
+}
+
+/* Comparing each with each would take longer than this test may. */
+TEST(a_guest_that_lists_programs_without_end_is_not_searched_for_ever)
+{
+	AUTO(buf_done) struct buf said = {0};
+
+	buf_str(&said, "{\"asked\":true");
+	put_programs(&said, "programs_start");
+	put_programs(&said, "programs_during");
+	buf_str(&said, "}");
+	CHECK_EQ(fuzz_evidence((const uint8_t *)said.data, said.len), 0);
 }
 
 RUN_TESTS();

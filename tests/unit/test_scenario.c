@@ -12,6 +12,11 @@
 #include "scenario/scenario.h"
 #include "test.h"
 
+#include "../fuzz/replay.h"
+#define LLVMFuzzerTestOneInput fuzz_machine
+#include "../fuzz/fuzz_machine.c"
+#undef LLVMFuzzerTestOneInput
+
 /* --- a directory that stands in for a cgroup file system -------------------------------------- */
 
 struct tree {
@@ -358,6 +363,13 @@ TEST(a_scheduler_that_is_gone_is_a_finding)
 	CHECK_EQ(verdict.details.len, 1);
 	CHECK_STR(verdict.details.at[0].text,
 		  "scheduler process died unexpectedly during workload (0.0 s into test)");
+}
+
+/* --- fuzz targets, on their corpora and around them -------------------------------------------- */
+
+TEST(fuzz_machine_holds_on_its_corpus)
+{
+	replay_corpus("machine", fuzz_machine);
 }
 
 RUN_TESTS();

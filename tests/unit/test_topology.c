@@ -5,6 +5,11 @@
 #include "test.h"
 #include "topology/topology.h"
 
+#include "../fuzz/replay.h"
+#define LLVMFuzzerTestOneInput fuzz_topology
+#include "../fuzz/fuzz_topology.c"
+#undef LLVMFuzzerTestOneInput
+
 static struct topology parsed(const char *text)
 {
 	struct ktstr_error err = {0};
@@ -85,6 +90,13 @@ TEST(memory_is_the_largest_of_the_three)
 	CHECK_EQ(topology_memory_mib(&small, 0), 256);
 	CHECK_EQ(topology_memory_mib(&small, 2048), 2048);
 	CHECK_EQ(topology_memory_mib(&large, 2048), 4096);
+}
+
+/* --- fuzz targets, on their corpora and around them -------------------------------------------- */
+
+TEST(fuzz_topology_holds_on_its_corpus)
+{
+	replay_corpus("topology", fuzz_topology);
 }
 
 RUN_TESTS();

@@ -8,6 +8,17 @@
 #include "vm/qmp.h"
 #include "vm/vm.h"
 
+#include "../fuzz/replay.h"
+#define LLVMFuzzerTestOneInput fuzz_card
+#include "../fuzz/fuzz_card.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_console
+#include "../fuzz/fuzz_console.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_qmp
+#include "../fuzz/fuzz_qmp.c"
+#undef LLVMFuzzerTestOneInput
+
 /* --- the command line ------------------------------------------------------------------------------- */
 
 static char *joined_argv(enum vm_mode mode, const char *topology)
@@ -272,6 +283,23 @@ TEST(the_same_init_makes_the_same_archive_once)
 	CHECK(memcmp(archive.data, "070701", 6) == 0);
 	CHECK(memmem(archive.data, archive.len, "#!init", 6) != NULL);
 	tree_remove(dir, NULL);
+}
+
+/* --- fuzz targets, on their corpora and around them -------------------------------------------- */
+
+TEST(fuzz_card_holds_on_its_corpus)
+{
+	replay_corpus("card", fuzz_card);
+}
+
+TEST(fuzz_console_holds_on_its_corpus)
+{
+	replay_corpus("console", fuzz_console);
+}
+
+TEST(fuzz_qmp_holds_on_its_corpus)
+{
+	replay_corpus("qmp", fuzz_qmp);
 }
 
 RUN_TESTS();

@@ -4,6 +4,11 @@
 #include "test.h"
 #include "wire/wire.h"
 
+#include "../fuzz/replay.h"
+#define LLVMFuzzerTestOneInput fuzz_wire
+#include "../fuzz/fuzz_wire.c"
+#undef LLVMFuzzerTestOneInput
+
 #define NONCE 0x1122334455667788ull
 
 static struct sv all_of(const struct buf *buf)
@@ -118,6 +123,13 @@ TEST(a_card_header_that_points_outside_is_refused)
 	card.log_offset = 8192;
 	card.version++;
 	CHECK_EQ(wire_card_check(&card, WIRE_CARD_SIZE, NULL), -EBADMSG);
+}
+
+/* --- fuzz targets, on their corpora and around them -------------------------------------------- */
+
+TEST(fuzz_wire_holds_on_its_corpus)
+{
+	replay_corpus("wire", fuzz_wire);
 }
 
 RUN_TESTS();

@@ -11,6 +11,11 @@
 #include "workload/workload.h"
 #include "test.h"
 
+#include "../fuzz/replay.h"
+#define LLVMFuzzerTestOneInput fuzz_task
+#include "../fuzz/fuzz_task.c"
+#undef LLVMFuzzerTestOneInput
+
 /* --- names ------------------------------------------------------------------------------------ */
 
 TEST(work_types_have_one_spelling)
@@ -591,6 +596,13 @@ TEST(a_group_that_makes_no_sense_is_named)
 			       &err), -EINVAL);
 	CHECK_STR(err.msg, "workers must be 1..4096 in all, not 4097");
 	CHECK(!workers);
+}
+
+/* --- fuzz targets, on their corpora and around them -------------------------------------------- */
+
+TEST(fuzz_task_holds_on_its_corpus)
+{
+	replay_corpus("task", fuzz_task);
 }
 
 RUN_TESTS();

@@ -8,6 +8,7 @@ work=$(mktemp -d) || exit 1
 export KTSTR_RUNS_DIR=$work/runs KTSTR_MODE=tcg
 trap 'pkill -9 -f "$work/runs"; rm -rf "$work"' EXIT
 quick=(--exact a_passing_test_may_say_something "$suite")
+cold=(--no-template "${quick[@]}")        # long enough to be interrupted
 kernel=$("$ktstr" kernel resolve) || { echo "Bail out! no kernel"; exit 1; }
 mounts=$(wc -l </proc/self/mounts)
 n=0
@@ -111,13 +112,13 @@ run test --format json -o /dev/full "${quick[@]}"
 check "an output that is full is an error" $?
 
 # --- accidents ------------------------------------------------------------------------------------
-start test "${quick[@]}"
+start test "${cold[@]}"
 kill -INT "$driver"
 wait "$driver"
 [ $? = 130 ] && no_qemu && [ -z "$(left)" ] && says '0 passed, 0 failed, 0 skipped'
 check "Ctrl-C ends guests, reports what finished, exits 130" $?
 
-start test "${quick[@]}"
+start test "${cold[@]}"
 kill -9 "$driver"
 wait "$driver" 2>/dev/null
 no_qemu
@@ -128,13 +129,13 @@ run test "${quick[@]}"
 [ "$status" = 0 ] && [ -z "$(left)" ]
 check "the next start sweeps what it left" $?
 
-start test "${quick[@]}"
+start test "${cold[@]}"
 kill -9 $(qemus)
 wait "$driver"
 [ $? = 3 ] && says 'QEMU ended during boot: killed by SIGKILL' && [ -z "$(left)" ]
 check "a QEMU that was killed is an error that says so" $?
 
-KTSTR_BOOT_TIMEOUT_S=1 run test "${quick[@]}"
+KTSTR_BOOT_TIMEOUT_S=1 run test "${cold[@]}"
 [ "$status" = 3 ] && says "stage boot did not end within 1 s" && says "init never spoke" && no_qemu
 check "a boot that takes too long is named with its stage" $?
 
@@ -152,14 +153,58 @@ else
 	echo "ok $n - a full cache directory is named # SKIP no mount namespaces here"
 fi
 
+# --- templates ------------------------------------------------------------------------------------
+export KTSTR_CACHE_DIR=$work/cache
+own=(--kernel "$kernel" "${quick[@]}")
+ram() { find "$work/cache/templates" -name "ram0" 2>/dev/null; }
+unfinished() { find "$work/cache/templates" -name '.new-*' 2>/dev/null; }
+
+start test "${own[@]}"
+kill -9 "$driver"
+wait "$driver" 2>/dev/null
+no_qemu && [ -n "$(unfinished)" ] && [ -z "$(ram | grep -v .new-)" ]
+check "a killed run leaves no template that looks whole" $?
+"$ktstr" test "${own[@]}" >"$work/out2" 2>&1 &
+other=$!
+run test "${own[@]}"
+wait "$other" && [ "$status" = 0 ] && [ "$(ram | wc -l)" = 1 ] && [ -z "$(unfinished)" ]
+check "two runs at once make one template and share it" $?
+before=$(stat -c %Y.%i "$(ram)")
+run test "${own[@]}"
+[ "$status" = 0 ] && [ "$(stat -c %Y.%i "$(ram)")" = "$before" ]
+check "a third clones it and leaves it as it is" $?
+truncate -s 1M "$(ram)"
+run test "${own[@]}"
+[ "$status" = 0 ] && says 'is damaged (its files have other sizes' && [ "$(stat -c %i "$(ram)")" != "${before#*.}" ]
+check "a truncated template is made anew, and a line says so" $?
+echo '{}' >"$(dirname "$(ram)")/template.json"
+run test "${own[@]}"
+[ "$status" = 0 ] && says 'is damaged'
+check "a foreign template is made anew" $?
+run template list
+[ "$status" = 0 ] && says '1n1l2c1t' && says ' tcg '
+check "template list names it" $?
+run clean --templates
+[ "$status" = 0 ] && [ -z "$(ram)" ]
+check "clean --templates removes it" $?
+unset KTSTR_CACHE_DIR
+
 # --- the same again -------------------------------------------------------------------------------
 digest() {
-	"$ktstr" test --mode det --format json --exact eevdf_is_fair_to_two_cgroups "$suite" 2>"$work/err" |
-		tee "$work/out" | jq -r '.tests[0].outcome_digest'
+	"$ktstr" test --mode det --format json --exact fixture_is_fair_to_two_cgroups "$@" "$suite" \
+		2>"$work/err" | tee "$work/out" | jq -r '.tests[0].outcome_digest'
 }
-one=$(digest) two=$(digest)
+run test --mode det "${quick[@]}"        # the template
+one=$(digest)
+(while :; do :; done) & hog=$!
+(while :; do :; done) & hog2=$!
+two=$(digest) three=$(digest)
+kill "$hog" "$hog2"
+[ -n "$one" ] && [ "$one" != null ] && [ "$one" = "$two" ] && [ "$one" = "$three" ]
+check "in det an idle and a busy host give one outcome" $?
+one=$(digest --no-template) two=$(digest --no-template)
 [ -n "$one" ] && [ "$one" != null ] && [ "$one" = "$two" ]
-check "two cold boots in det have one outcome ($one, $two)" $?
+check "and two cold boots do" $?
 
 [ "$(wc -l </proc/self/mounts)" = "$mounts" ] && no_qemu
 check "nothing is mounted, no QEMU runs" $?
