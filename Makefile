@@ -19,7 +19,7 @@ $(BUILD)/build.ninja:
 setup:
 	@scripts/setup
 	$(SUBMAKE) all
-	@$(KTSTR) kernel fetch --if-missing
+	@$(KTSTR) kernel fetch --if-missing >/dev/null
 
 # Both compilers, the unit tests under the sanitizers, the installed package and real guests.
 check: setup

@@ -12,6 +12,8 @@ static const struct command {
 	const char *what;
 } commands[] = {
 	{"test", cli_test, "run the tests of test programs in guests"},
+	{"explore", cli_explore, "run tests across many seeds, and list the seeds that fail"},
+	{"replay", cli_replay, "run a stored result again and compare"},
 	{"kernel", cli_kernel, "fetch, list and remove the kernels that guests boot"},
 	{"template", cli_template, "list the booted guests that tests are cloned from"},
 	{"clean", cli_clean, "remove old results, kernels, templates, leftovers"},

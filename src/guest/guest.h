@@ -92,6 +92,15 @@ void ext_to_json(struct json_out *json, const char *key, const struct ext_state 
 
 int uevent_open(struct ktstr_error *err);             /* a socket that wakes at kernel events */
 
+/* --- disturb.c --------------------------------------------------------------------------------------------- */
+
+/*
+ * Start a child that outranks all ordinary tasks and takes a random CPU for a random short time at
+ * random moments, as the seed says: another seed, another interleaving; the same seed, in det, the
+ * same again. It takes about a twentieth of one CPU's time.
+ */
+int disturb_start(uint64_t seed, struct child *ret_child, struct ktstr_error *err);
+
 /* --- watch.c: one run, from the scheduler's start to its end ---------------------------------------------- */
 
 /* Everything that happened is on the card afterwards; only our own failures are returned. */

@@ -37,7 +37,7 @@ struct watch {
 	const struct request *request;
 	int epoll_fd, kmsg_fd, uevent_fd, result_fd;
 	struct stream streams[WIRE_STREAM_COUNT];
-	struct child scheduler, test;
+	struct child scheduler, test, disturber;
 	int scheduler_status, test_status;         /* of waitpid(); -1 while it runs */
 	uint64_t scheduler_ended_ns;
 	bool stopping_scheduler;
@@ -51,6 +51,7 @@ struct watch {
 static void watch_done(struct watch *watch)
 {
 	child_done(&watch->test);
+	child_done(&watch->disturber);
 	child_done(&watch->scheduler);
 	for (int i = 0; i < WIRE_STREAM_COUNT; i++)
 		fd_close(watch->streams[i].fd);
@@ -83,6 +84,7 @@ static int watch_init(struct watch *watch, struct card *card, const struct reque
 		.result_fd = -1,
 		.scheduler = CHILD_NONE,
 		.test = CHILD_NONE,
+		.disturber = CHILD_NONE,
 		.scheduler_status = -1,
 		.test_status = -1,
 		.result_bytes = {.max = RESULT_MAX + 4096},
@@ -421,6 +423,9 @@ static int run_test(struct watch *watch, struct ktstr_error *err)
 	int r;
 
 	card_stage(watch->card, WIRE_STAGE_TEST);
+	if (watch->request->run.disturb_seed &&
+	    disturb_start(watch->request->run.disturb_seed, &watch->disturber, err) < 0)
+		card_trouble(watch->card, WIRE_TROUBLE_SETUP, err->code, "%s", err->msg);
 	r = start_test(watch, err);
 	if (r < 0) {
 		card_trouble(watch->card, WIRE_TROUBLE_TEST_DIED, r, "%s", err->msg);

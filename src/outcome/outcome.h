@@ -33,6 +33,7 @@ struct identity {
 	char *scheduler;               /* name of the declaration; "eevdf" for the kernel's own */
 	char *mode;                    /* "kvm", "tcg", "det", "host" */
 	uint64_t seed;
+	bool disturbed;                /* PID 1's seeded disturber preempted at random moments */
 	uint64_t memory_mib;
 	uint64_t duration_ms;
 	unsigned icount_shift;         /* det: 2^shift ns an instruction */
@@ -81,6 +82,9 @@ json_t *result_to_json(const struct result *result);
 
 /* Write that document to result.json in run.dir, whole or not at all. */
 int result_save(const struct result *result, struct ktstr_error *err);
+
+/* The part of that document that is the outcome. The caller's. */
+json_t *outcome_to_json(const struct outcome *outcome);
 
 /* Over the outcome alone, in a canonical form: sorted keys, no white space. */
 void outcome_digest(const struct outcome *outcome, char digest[OUTCOME_DIGEST_MAX]);

@@ -34,7 +34,7 @@ static json_t *seed_string(uint64_t seed)
 	return json_string(digits);
 }
 
-static json_t *outcome_to_json(const struct outcome *outcome)
+json_t *outcome_to_json(const struct outcome *outcome)
 {
 	json_t *details = json_array();
 
@@ -69,6 +69,7 @@ static void add_identity(json_t *json, const struct identity *identity)
 	json_object_set_new(json, "scheduler", string_or_null(identity->scheduler));
 	json_object_set_new(json, "mode", string_or_null(identity->mode));
 	json_object_set_new(json, "seed", seed_string(identity->seed));
+	json_object_set_new(json, "disturbed", json_boolean(identity->disturbed));
 	json_object_set_new(json, "memory_mib", number(identity->memory_mib));
 	json_object_set_new(json, "duration_ms", number(identity->duration_ms));
 	json_object_set_new(json, "icount_shift", number(identity->icount_shift));

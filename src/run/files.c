@@ -233,6 +233,8 @@ static int personalize(const struct request_config *config, struct wire_run *run
 {
 	uint64_t state = config->seed;
 
+	if (config->disturb)
+		run->disturb_seed = config->seed + 1 ?: 1;        /* 0 is a seed, too */
 	if (config->mode != VM_DET) {
 		run->realtime_ns = clock_unix_ns();
 		if (getrandom(run->entropy, sizeof(run->entropy), 0) != sizeof(run->entropy))

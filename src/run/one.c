@@ -21,12 +21,22 @@ static void on_stage(void *arg, const char *stage)
 
 	if (stage_arg->config->progress)
 		progress_stage(stage_arg->config->progress, stage_arg->index,
-			       stage_arg->config->plans->at[stage_arg->index].name, stage);
+			       run_plan(stage_arg->config, stage_arg->index)->name, stage);
 }
 
-static const struct test_plan *plan_at(const struct run_config *config, size_t index)
+size_t run_count(const struct run_config *config)
 {
-	return &config->plans->at[index];
+	return config->plans->len * config->rounds;
+}
+
+const struct test_plan *run_plan(const struct run_config *config, size_t index)
+{
+	return &config->plans->at[index / config->rounds];
+}
+
+uint64_t run_seed(const struct run_config *config, size_t index)
+{
+	return config->seed + (config->seed_per_round ? index % config->rounds : 0);
 }
 
 static unsigned icount_shift(const struct run_config *config, const struct test_plan *plan)
@@ -57,10 +67,11 @@ static void put_word(struct buf *line, const char *word)
 	buf_char(line, '\'');
 }
 
-static char *repeat_command(const struct run_config *config, const struct test_plan *plan)
+static char *repeat_command(const struct run_config *config, size_t index)
 {
+	const struct test_plan *plan = run_plan(config, index);
 	AUTO(buf_done) struct buf line = {0};
-	AUTO(free) char *seed = xasprintf("%llu", (unsigned long long)config->seed);
+	AUTO(free) char *seed = xasprintf("%llu", (unsigned long long)run_seed(config, index));
 	char topology[TOPOLOGY_TEXT_MAX];
 
 	topology_format(&plan->topology, topology);
@@ -79,14 +90,18 @@ static char *repeat_command(const struct run_config *config, const struct test_p
 	}
 	if (config->icount_shift >= 0)
 		buf_printf(&line, " --icount-shift %d", config->icount_shift);
+	if (config->disturb)
+		put_word(&line, "--disturb");
+	if (!plan->host_only && plan->memory_overridden)
+		buf_printf(&line, " --memory-mib %llu", (unsigned long long)plan->memory_mib);
 	put_word(&line, "--seed");
 	put_word(&line, seed);
 	return buf_take(&line);
 }
 
-static void identify(const struct run_config *config, const struct test_plan *plan,
-		     struct result *result)
+static void identify(const struct run_config *config, size_t index, struct result *result)
 {
+	const struct test_plan *plan = run_plan(config, index);
 	char topology[TOPOLOGY_TEXT_MAX];
 	struct utsname host = {0};
 
@@ -98,7 +113,8 @@ static void identify(const struct run_config *config, const struct test_plan *pl
 		.topology = plan->host_only ? NULL : xstrdup(topology),
 		.scheduler = xstrdup(plan->has_scheduler ? plan->scheduler.name : "eevdf"),
 		.mode = xstrdup(plan->host_only ? "host" : vm_mode_name(config->mode)),
-		.seed = config->seed,
+		.seed = run_seed(config, index),
+		.disturbed = config->disturb && !plan->host_only,
 		.memory_mib = plan->memory_mib,
 		.duration_ms = plan->duration_ms,
 		.icount_shift = icount_shift(config, plan),
@@ -114,7 +130,7 @@ static void identify(const struct run_config *config, const struct test_plan *pl
 		.host_kernel = xstrdup(host.release),
 		.ktstr_version = xstrdup(KTSTR_VERSION),
 	};
-	result->repeat_command = repeat_command(config, plan);
+	result->repeat_command = repeat_command(config, index);
 }
 
 /* The directory of one test's artefacts; two programs may have tests of the same name. */
@@ -122,7 +138,7 @@ static int make_dir(const struct run_config *config, size_t index, struct result
 		    struct ktstr_error *err)
 {
 	result->run.dir = xasprintf("%s/%03zu-%s", config->dir->path, index + 1,
-				    plan_at(config, index)->name);
+				    run_plan(config, index)->name);
 	return dir_make(result->run.dir, 0755, err);
 }
 
@@ -208,7 +224,7 @@ static int use_template(const struct run_config *config, struct session_config *
 static int run_guest(const struct run_config *config, size_t index, struct result *result,
 		     struct ktstr_error *err)
 {
-	const struct test_plan *plan = plan_at(config, index);
+	const struct test_plan *plan = run_plan(config, index);
 	AUTO(template_done) struct template template = {.lock_fd = -1};
 	AUTO(session_done) struct session session = {0};
 	AUTO(buf_done) struct buf request = {0};
@@ -217,7 +233,8 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 	struct request_config request_config = {
 		.plan = plan,
 		.mode = config->mode,
-		.seed = config->seed,
+		.seed = run_seed(config, index),
+		.disturb = config->disturb,
 		.nonce = clock_unix_ns(),
 	};
 	struct session_config session_config = {
@@ -272,7 +289,7 @@ static int run_on_host(const struct run_config *config, size_t index, struct res
 	AUTO(buf_done) struct buf output = {0};
 	int r;
 
-	r = host_run(plan_at(config, index), config->seed, config->cancel_fd, &result->outcome, &output,
+	r = host_run(run_plan(config, index), run_seed(config, index), config->cancel_fd, &result->outcome, &output,
 		     err);
 	save_log(result, "stdout.log", &output);
 	result->test_output = tail_of(&output);
@@ -303,13 +320,13 @@ static bool can_run(const struct run_config *config, const struct test_plan *pla
 
 int one_run(const struct run_config *config, size_t index, struct result *ret_result)
 {
-	const struct test_plan *plan = plan_at(config, index);
+	const struct test_plan *plan = run_plan(config, index);
 	AUTO(result_done) struct result result = {0};
 	struct ktstr_error err = {0};
 	uint64_t began = clock_ns();
 	int r;
 
-	identify(config, plan, &result);
+	identify(config, index, &result);
 	r = make_dir(config, index, &result, &err);
 	if (r == 0 && can_run(config, plan, &result.outcome))
 		r = plan->host_only ? run_on_host(config, index, &result, &err)

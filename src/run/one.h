@@ -5,9 +5,13 @@
 
 #include "run/run.h"
 
+/* What the index-th of run_count() runs runs, and with which seed. */
+const struct test_plan *run_plan(const struct run_config *config, size_t index);
+uint64_t run_seed(const struct run_config *config, size_t index);
+
 /*
  * Never fails: what goes wrong becomes an error outcome. Blocks until the guest is gone. index is
- * the test's place among the plans, for the progress. -ECANCELED: interrupted, there is no result.
+ * below run_count(). -ECANCELED: interrupted, there is no result.
  */
 int one_run(const struct run_config *config, size_t index, struct result *ret_result);
 

@@ -231,8 +231,10 @@ static int override_machine(struct test_plan *plan, const struct selection *sele
 			return r;
 		plan->memory_mib = topology_memory_mib(&plan->topology, plan->memory_mib);
 	}
-	if (selection->memory_mib)
+	if (selection->memory_mib) {
 		plan->memory_mib = selection->memory_mib;
+		plan->memory_overridden = true;
+	}
 	return 0;
 }
 

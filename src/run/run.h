@@ -26,6 +26,7 @@ struct test_plan {
 	char *name;
 	struct topology topology;
 	uint64_t memory_mib;          /* that the guest gets, contract L8 applied */
+	bool memory_overridden;       /* the user said how much */
 	uint64_t duration_ms, timeout_ms;
 	bool has_scheduler;
 	struct scheduler_plan scheduler;
@@ -88,6 +89,7 @@ struct request_config {
 	const char *scheduler;        /* host path, or NULL */
 	enum vm_mode mode;
 	uint64_t seed;
+	bool disturb;
 	uint64_t nonce;
 };
 
@@ -189,12 +191,15 @@ bool evidence_judge(const struct evidence *evidence, const struct test_plan *pla
 
 struct run_config {
 	const struct test_plans *plans;
+	size_t rounds;                /* each test runs so often, at least once; its runs are neighbours */
+	bool seed_per_round;          /* the seed grows by one a round; else all rounds are the same run */
 	const struct qemu *qemu;
 	const struct kernel *kernel;
 	const char *initramfs;
 	const struct run_dir *dir;
 	enum vm_mode mode;
 	uint64_t seed;
+	bool disturb;                 /* PID 1's seeded disturber preempts at random moments */
 	const char *template_cache;   /* the cache directory; NULL: every guest boots from cold */
 	uint64_t template_max_bytes;  /* of disk, for all templates together */
 	int icount_shift;             /* det; -1: by the number of CPUs */
@@ -202,11 +207,18 @@ struct run_config {
 	uint64_t boot_limit_ns;       /* 0: by mode and CPU count */
 	int cancel_fd;
 	bool verbose_kernel;
-	struct report *report;
+	/* in the order of plans and rounds, on the thread that called run_tests(); the result is borrowed */
+	void (*on_result)(void *arg, const struct result *result);
+	void *arg;
 	struct progress *progress;    /* may be NULL */
 };
 
-/* Run all plans; every result goes to the report in the plans' order. Only our own failures return. */
+size_t run_count(const struct run_config *config);
+
+/*
+ * Run all plans. In det, rounds with the same seed must have the same outcome: one that has not
+ * fails, and says what the first difference is. Only our own failures return.
+ */
 int run_tests(const struct run_config *config, struct report_totals *ret_totals,
 	      struct ktstr_error *err);
 

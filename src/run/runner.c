@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "outcome/difference.h"
 #include "run/one.h"
 
 #define TICK_NS (200 * NS_PER_MS)
@@ -66,7 +67,7 @@ static uint64_t host_memory_mib(void)
 /* Under instruction counting all vCPUs share one host thread; otherwise each has its own. */
 static struct cost cost_of(const struct run_config *config, size_t index)
 {
-	const struct test_plan *plan = &config->plans->at[index];
+	const struct test_plan *plan = run_plan(config, index);
 	uint64_t cpus = topology_cpus(&plan->topology);
 
 	if (plan->host_only)
@@ -91,7 +92,7 @@ static bool fits(const struct pool *pool, struct cost cost)
 static bool take_test(struct pool *pool, size_t *ret_index, struct cost *ret_cost)
 {
 	for (;;) {
-		if (pool->stop || pool->next == pool->config->plans->len)
+		if (pool->stop || pool->next == run_count(pool->config))
 			return false;
 		*ret_cost = cost_of(pool->config, pool->next);
 		if (fits(pool, *ret_cost))
@@ -144,11 +145,34 @@ static void wait_for_change(struct pool *pool)
 		progress_tick(pool->config->progress);
 }
 
+/* In det, rounds of one seed are one run: the first is what the others are held against. */
+static void compare_rounds(struct pool *pool, size_t index)
+{
+	const struct run_config *config = pool->config;
+	size_t round = index % config->rounds;
+	const struct slot *first = &pool->slots[index - round];
+	struct result *result = &pool->slots[index].result;
+	AUTO(free) char *difference = NULL;
+	struct ktstr_error err = {0};
+
+	if (round == 0 || config->seed_per_round || config->mode != VM_DET || !first->finished ||
+	    first->cancelled || run_plan(config, index)->host_only)
+		return;
+	difference = outcome_difference(&first->result.outcome, &result->outcome);
+	if (!difference)
+		return;
+	outcome_fail(&result->outcome, KTSTR_KIND_OTHER,
+		     "round %zu is not the run that round 1 was; the first difference: %s", round + 1,
+		     difference);
+	if (result_save(result, &err) < 0)
+		log_warn("%s: its result cannot be kept: %s", result->identity.test, err.msg);
+}
+
 /* Hand over results as they become known; with an interruption, those that were found. */
 static void report_all(struct pool *pool, struct report_totals *totals)
 {
 	pthread_mutex_lock(&pool->lock);
-	for (size_t i = 0; i < pool->config->plans->len; i++) {
+	for (size_t i = 0; i < run_count(pool->config); i++) {
 		struct slot *slot = &pool->slots[i];
 
 		while (!slot->finished && !(pool->stop && i >= pool->next))
@@ -157,10 +181,11 @@ static void report_all(struct pool *pool, struct report_totals *totals)
 			totals->interrupted = true;
 			continue;
 		}
-		totals->count[slot->result.outcome.state]++;
 		pthread_mutex_unlock(&pool->lock);
-		report_result(pool->config->report, &slot->result);
+		compare_rounds(pool, i);
+		pool->config->on_result(pool->config->arg, &slot->result);
 		pthread_mutex_lock(&pool->lock);
+		totals->count[slot->result.outcome.state]++;
 	}
 	pthread_mutex_unlock(&pool->lock);
 }
@@ -172,7 +197,7 @@ static void pool_init(struct pool *pool, const struct run_config *config)
 	*pool = (struct pool){
 		.config = config,
 		.have = {.cpus = host_cpus(), .memory_mib = host_memory_mib()},
-		.slots = xcalloc(config->plans->len, sizeof(*pool->slots)),
+		.slots = xcalloc(run_count(config), sizeof(*pool->slots)),
 	};
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_condattr_init(&monotonic);
@@ -183,7 +208,7 @@ static void pool_init(struct pool *pool, const struct run_config *config)
 
 static void pool_done(struct pool *pool)
 {
-	for (size_t i = 0; i < pool->config->plans->len; i++)
+	for (size_t i = 0; i < run_count(pool->config); i++)
 		result_done(&pool->slots[i].result);
 	free(pool->slots);
 	pthread_cond_destroy(&pool->changed);
@@ -201,8 +226,8 @@ int run_tests(const struct run_config *config, struct report_totals *ret_totals,
 
 	pool_init(&pool, config);
 	wanted = config->jobs ? config->jobs : pool.have.cpus;
-	if (wanted > config->plans->len)
-		wanted = config->plans->len;
+	if (wanted > run_count(config))
+		wanted = run_count(config);
 	if (wanted > THREADS_MAX)
 		wanted = THREADS_MAX;
 	while (started < wanted && r == 0) {

@@ -135,9 +135,10 @@ struct wire_run {
 	uint64_t attach_ns;               /* from the scheduler's start to sched_ext's "enabled" */
 	uint64_t test_ns;                 /* from the body's start to its result */
 	uint64_t realtime_ns;             /* CLOCK_REALTIME to set; 0: leave it */
+	uint64_t disturb_seed;            /* 0: no disturber */
 	uint8_t entropy[32];              /* for the kernel's random pool */
 };
-static_assert(sizeof(struct wire_run) == 56, "the guest may have been built yesterday");
+static_assert(sizeof(struct wire_run) == 64, "the guest may have been built yesterday");
 
 struct wire_hello {
 	uint32_t version;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test.h - TEST(fact) { CHECK_...; } registers itself; RUN_TESTS() is main(). cmocka runs them and
- * prints TAP; a name given as argument runs only tests whose name contains it.
+ * prints TAP.
  */
 #ifndef TEST_H
 #define TEST_H

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "outcome/difference.h"
 #include "outcome/outcome.h"
 #include "test.h"
 
@@ -256,7 +257,7 @@ TEST(the_keys_of_a_document_keep_their_order_and_absent_is_null)
 	memset(digest + strlen("sha256:"), 'x', 64);
 	CHECK_STR(text,
 		  "{\"schema_version\":1,\"test\":\"steady\",\"binary\":null,\"topology\":null,"
-		  "\"scheduler\":null,\"mode\":null,\"seed\":\"18446744073709551615\",\"memory_mib\":0,"
+		  "\"scheduler\":null,\"mode\":null,\"seed\":\"18446744073709551615\",\"disturbed\":false,\"memory_mib\":0,"
 		  "\"duration_ms\":0,\"icount_shift\":3,\"kernel_release\":null,\"kernel_package\":null,"
 		  "\"outcome\":{\"state\":\"pass\",\"details\":[],\"stats\":null,\"workers\":null,"
 		  "\"scheduler\":null,\"body_guest_ns\":0},\"outcome_digest\":\"sha256:"
@@ -307,6 +308,36 @@ TEST(reading_a_damaged_verdict_keeps_the_property_of_the_fuzz_target)
 		}
 		bytes[i] = whole[i];
 	}
+}
+
+static char *difference(const char *left, const char *right)
+{
+	json_t *a = json_loads(left, 0, NULL), *b = json_loads(right, 0, NULL);
+	char *text = json_difference(a, b);
+
+	json_decref(a);
+	json_decref(b);
+	return text;
+}
+
+TEST(the_first_difference_is_named_by_its_path)
+{
+	static const struct {
+		const char *a, *b, *want;
+	} rows[] = {
+		{"{\"a\":[1,{\"b\":2}]}", "{\"a\":[1,{\"b\":3}]}", "a[1].b: 2 and 3"},
+		{"{\"a\":1}", "{\"a\":1,\"c\":\"x\"}", "c: nothing and \"x\""},
+		{"{\"a\":[1,2]}", "{\"a\":[1]}", "a[1]: 2 and nothing"},
+		{"{\"a\":1}", "{\"a\":\"1\"}", "a: 1 and \"1\""},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		AUTO(free) char *text = difference(rows[i].a, rows[i].b);
+
+		CHECK(text != NULL);
+		CHECK_STR(text, rows[i].want);
+	}
+	CHECK(difference("{\"a\":[1,null]}", "{\"a\":[1,null]}") == NULL);
 }
 
 RUN_TESTS();

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "test.h"
 #include "vm/qmp.h"
+#include "vm/template.h"
 #include "vm/vm.h"
 
 #include "../fuzz/replay.h"
@@ -300,6 +304,132 @@ TEST(fuzz_console_holds_on_its_corpus)
 TEST(fuzz_qmp_holds_on_its_corpus)
 {
 	replay_corpus("qmp", fuzz_qmp);
+}
+
+/* --- templates --------------------------------------------------------------------------------------------------- */
+
+struct bench {
+	char dir[32];
+	struct qemu qemu;
+	struct vm_config config;
+};
+
+static void bench_make(struct bench *bench, char *kernel, char *init)
+{
+	strcpy(bench->dir, "/tmp/ktstr-unit.XXXXXX");
+	CHECK(mkdtemp(bench->dir));
+	sprintf(kernel, "%s/kernel", bench->dir);
+	sprintf(init, "%s/init", bench->dir);
+	CHECK_EQ(file_write_atomic(kernel, "k", 1, 0644, NULL), 0);
+	CHECK_EQ(file_write_atomic(init, "i", 1, 0644, NULL), 0);
+	bench->qemu = (struct qemu){.program = (char *)"qemu", .version = (char *)"10.0"};
+	bench->config = (struct vm_config){
+		.qemu = &bench->qemu, .mode = VM_DET, .memory_mib = 512, .icount_shift = 3,
+		.topology = {1, 1, 2, 1}, .kernel = kernel, .initramfs = init, .dir = "/d",
+	};
+}
+
+static char *key_of(const struct bench *bench)
+{
+	char key[TEMPLATE_KEY_MAX];
+
+	CHECK_EQ(template_key(&bench->config, bench->dir, key, NULL), 0);
+	return xstrdup(key);
+}
+
+TEST(a_template_key_covers_what_the_booted_state_depends_on)
+{
+	char kernel[64], init[64];
+	struct bench bench;
+	AUTO(free) char *plain = NULL;
+
+	bench_make(&bench, kernel, init);
+	plain = key_of(&bench);
+	for (int change = 0; change < 8; change++) {
+		AUTO(free) char *changed = NULL;
+		struct vm_config before = bench.config;
+
+		switch (change) {
+		case 0: bench.config.memory_mib++; break;
+		case 1: bench.config.topology.llcs = 2; break;
+		case 2: bench.config.mode = VM_TCG; break;
+		case 3: bench.config.icount_shift = 2; break;
+		case 4: bench.config.cmdline_extra = "x"; break;
+		case 5: bench.qemu.version = (char *)"10.1"; break;
+		case 6: CHECK_EQ(file_write_atomic(kernel, "K2", 2, 0644, NULL), 0); break;
+		case 7: CHECK_EQ(file_write_atomic(init, "I2", 2, 0644, NULL), 0); break;
+		}
+		changed = key_of(&bench);
+		if (strcmp(changed, plain) == 0)
+			fail_msg("change %d made no difference", change);
+		bench.config = before;
+		bench.qemu.version = (char *)"10.0";
+		if (change == 6)
+			CHECK_EQ(file_write_atomic(kernel, "k", 1, 0644, NULL), 0);
+	}
+	tree_remove(bench.dir, NULL);
+}
+
+TEST(a_template_key_does_not_know_where_clones_put_things)
+{
+	char kernel[64], init[64];
+	struct bench bench;
+	AUTO(free) char *plain = NULL;
+	AUTO(free) char *other = NULL;
+
+	bench_make(&bench, kernel, init);
+	plain = key_of(&bench);
+	bench.config.dir = "/elsewhere";
+	bench.config.template_dir = "/t";
+	bench.config.clone = true;
+	bench.config.card_fd = 77;
+	other = key_of(&bench);
+	CHECK_STR(plain, other);
+	tree_remove(bench.dir, NULL);
+}
+
+static void put_template(const char *cache, const char *key, long used_s, size_t bytes)
+{
+	AUTO(free) char *dir = xasprintf("%s/templates/%s", cache, key);
+	AUTO(free) char *said = xasprintf("%s/template.json", dir);
+	AUTO(free) char *ram = xasprintf("%s/ram0", dir);
+	AUTO(free) char *content = xcalloc(bytes, 1);
+	const struct timespec used[2] = {{.tv_sec = used_s}, {.tv_sec = used_s}};
+
+	memset(content, 'x', bytes);
+	CHECK_EQ(dir_make(dir, 0755, NULL), 0);
+	CHECK_EQ(file_write_atomic(said, "{\"files\":{\"ram0\":1}}", 20, 0644, NULL), 0);
+	CHECK_EQ(file_write_atomic(ram, content, bytes, 0644, NULL), 0);
+	CHECK_EQ(utimensat(AT_FDCWD, said, used, 0), 0);
+}
+
+TEST(the_least_recently_used_template_goes_first_and_one_in_use_stays)
+{
+	char cache[] = "/tmp/ktstr-unit.XXXXXX";
+	AUTO(strings_done) struct strings removed = {0};
+	AUTO(template_infos_done) struct template_infos infos = {0};
+	AUTO(free) char *half = NULL;
+	AUTO(free) char *lock_path = NULL;
+	AUTO(fd_close) int lock = -1;
+
+	CHECK(mkdtemp(cache));
+	put_template(cache, "old", 1000, 40960);
+	put_template(cache, "older", 500, 40960);
+	put_template(cache, "new", 2000, 40960);
+	half = xasprintf("%s/templates/.new-gone", cache);
+	CHECK_EQ(dir_make(half, 0755, NULL), 0);
+	lock_path = xasprintf("%s/templates/older.lock", cache);
+	lock = open(lock_path, O_RDWR | O_CREAT, 0644);
+	CHECK_EQ(flock(lock, LOCK_SH), 0);
+	CHECK_EQ(templates_trim(cache, 50000, &removed, NULL), 0);
+	CHECK_EQ(removed.len, 1);
+	CHECK_STR(removed.at[0], "old");
+	CHECK(access(half, F_OK) < 0);
+	CHECK_EQ(templates_list(cache, &infos, NULL), 0);
+	CHECK_EQ(infos.len, 2);
+	CHECK_STR(infos.at[0].key, "new");
+	CHECK(infos.at[1].in_use);
+	tree_remove(cache, NULL);
 }
 
 RUN_TESTS();

@@ -38,11 +38,14 @@ no_qemu() {
 	done
 	return 1
 }
+# until a guest has run for some time: in its boot, not in QEMU's start
 wait_for_qemu() {
-	local tries
+	local tries pid ticks
 	for tries in $(seq 300); do
-		[ -n "$(qemus)" ] && return 0
-		sleep 0.1
+		pid=$(qemus | head -n 1)
+		ticks=$(awk '{ print $14 }' "/proc/${pid:-none}/stat" 2>/dev/null)
+		[ "${ticks:-0}" -gt 30 ] && return 0
+		sleep 0.05
 	done
 	return 1
 }

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* replay.c - `ktstr replay RESULT` */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/drive.h"
+#include "outcome/difference.h"
+
+#define RESULT_MAX (64u << 20)
+
+static const char help_text[] =
+	"usage: ktstr replay [-v] RESULT\n\n"
+	"Runs a stored result again (result.json, or the directory that has it) with its own program,\n"
+	"test, kernel, topology, memory, mode, seed, disturber and instruction rate, and compares the\n"
+	"outcomes. In det they are the same as long as program, kernel and QEMU are; in other modes\n"
+	"they never are, and the difference is only shown.\n\n"
+	"Exit status: 0 the same outcome, 1 another one, 3 it could not be run.\n";
+
+struct replay {
+	json_t *stored;
+	char *difference;        /* of the outcomes; NULL: none */
+	bool ran;
+	char *dir;
+};
+
+static int load(const char *path, json_t **ret_json, struct ktstr_error *err)
+{
+	AUTO(free) char *inside = xasprintf("%s/result.json", path);
+	AUTO(buf_done) struct buf text = {0};
+	json_error_t why;
+	struct stat st;
+	int r;
+
+	r = file_read(AT_FDCWD, stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? inside : path, RESULT_MAX,
+		      &text, err);
+	if (r < 0)
+		return r;
+	*ret_json = json_loadb(buf_text(&text), text.len, JSON_REJECT_DUPLICATES, &why);
+	if (!json_is_object(json_object_get(*ret_json, "outcome")))
+		return error_set(err, -EBADMSG, "%s is no stored result%s%s", path, *ret_json ? "" : ": ",
+				 *ret_json ? "" : why.text);
+	return 0;
+}
+
+static const char *word(const json_t *json, const char *key)
+{
+	return json_string_value(json_object_get(json, key));
+}
+
+static uint64_t number(const json_t *json, const char *key)
+{
+	json_int_t value = json_integer_value(json_object_get(json, key));
+
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+/* The identity of the stored result as the options that make it. */
+static int options_of(const json_t *json, struct drive_options *options, struct ktstr_error *err)
+{
+	const char *mode = word(json, "mode"), *seed = word(json, "seed");
+
+	if (!word(json, "binary") || !word(json, "test") || !mode || !seed ||
+	    sv_u64(sv_of(seed), UINT64_MAX, &options->seed) < 0)
+		return error_set(err, -EBADMSG, "the result does not say what was run");
+	options->mode_auto = false;
+	if (strcmp(mode, "host") != 0 && !vm_mode_parse(sv_of(mode), &options->mode))
+		return error_set(err, -EBADMSG, "the result's mode is \"%s\"", mode);
+	options->selection.exact = word(json, "test");
+	options->selection.topology = word(json, "topology");
+	options->selection.memory_mib = number(json, "memory_mib");
+	options->kernel = options->kernel ?: word(json, "kernel_release");
+	options->disturb = json_is_true(json_object_get(json, "disturbed"));
+	options->icount_shift = (int)number(json, "icount_shift");
+	return 0;
+}
+
+static void compare(void *arg, const struct result *result)
+{
+	struct replay *replay = arg;
+	json_t *outcome = outcome_to_json(&result->outcome);
+
+	replay->ran = true;
+	replay->dir = xstrdup(result->run.dir);
+	replay->difference = json_difference(json_object_get(replay->stored, "outcome"), outcome);
+	json_decref(outcome);
+}
+
+static int run(const struct drive_options *options, struct replay *replay, struct ktstr_error *err)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	AUTO(drive_done) struct drive drive = {.dir = {.lock_fd = -1}};
+	char *program = (char *)word(replay->stored, "binary");
+	struct report_totals totals = {0};
+	struct run_config config;
+	int r = drive_plans(options, &program, 1, &plans);
+
+	if (r)
+		return r;
+	r = drive_begin(options, &plans, &drive, err);
+	if (r < 0)
+		return r;
+	config = drive_run_config(&drive, &plans);
+	config.on_result = compare;
+	config.arg = replay;
+	r = run_tests(&config, &totals, err);
+	if (r < 0)
+		return r;
+	if (!replay->ran)
+		return EXIT_INTERRUPTED;
+	printf("%s  %s\n", replay->difference ? "another outcome" : "the same outcome",
+	       word(replay->stored, "test"));
+	if (replay->difference)
+		printf("    the first difference: %s\n    in %s\n", replay->difference, replay->dir);
+	if (fflush(stdout) == EOF)
+		return error_sys(err, "write to stdout");
+	return replay->difference ? 1 : 0;
+}
+
+int cli_replay(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{"help", no_argument, NULL, 'h'},
+		{"verbose", no_argument, NULL, 'v'},
+		{NULL, 0, NULL, 0},
+	};
+	struct drive_options options;
+	struct replay replay = {0};
+	struct ktstr_error err = {0};
+	int option, r = drive_options_init("replay", &options);
+
+	opterr = 0;
+	while (r == 0 && (option = getopt_long(argc, argv, "hv", long_options, NULL)) != -1) {
+		if (option == 'h')
+			return cli_help(help_text);
+		if (option == 'v')
+			options.verbose = true;
+		else
+			return drive_bad_option(&options, option, argv[optind - 1]);
+	}
+	if (r)
+		return r;
+	if (optind + 1 != argc)
+		return cli_usage("replay", "it takes one stored result");
+	r = load(argv[optind], &replay.stored, &err);
+	if (r == 0)
+		r = options_of(replay.stored, &options, &err);
+	if (r == 0)
+		r = run(&options, &replay, &err);
+	free(replay.difference);
+	free(replay.dir);
+	json_decref(replay.stored);
+	return r < 0 ? drive_trouble(&err) : r;
+}
