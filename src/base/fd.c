@@ -169,6 +169,11 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
 	return 0;
 }
 
+bool is_unwritable(int code)
+{
+	return code == -ENOSPC || code == -EDQUOT || code == -EROFS || code == -EACCES;
+}
+
 int dir_make(const char *path, mode_t mode, struct ktstr_error *err)
 {
 	AUTO(free) char *part = xstrdup(path);

@@ -3,6 +3,7 @@
 #ifndef BASE_FD_H
 #define BASE_FD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -34,6 +35,9 @@ int file_poke(int dir_fd, const char *path, const char *text, struct ktstr_error
 /* Replace path by a file with this content, or leave it as it was: temporary name, fsync, rename. */
 int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
 		      struct ktstr_error *err);
+
+/* Whether this errno (negative) means that a directory cannot be written to at all: full, read-only. */
+bool is_unwritable(int code);
 
 /* mkdir -p */
 int dir_make(const char *path, mode_t mode, struct ktstr_error *err);

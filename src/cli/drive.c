@@ -203,6 +203,7 @@ static int choose_kernel(const struct drive_options *options, const struct test_
 
 static int prepare(const struct test_plans *plans, struct drive *drive, struct ktstr_error *err)
 {
+	AUTO(free) char *scratch = xasprintf("%s/scratch", drive->dir.path);
 	AUTO(free) char *init_dir = NULL;
 	AUTO(free) char *kernels = NULL;
 	int r;
@@ -219,6 +220,10 @@ static int prepare(const struct test_plans *plans, struct drive *drive, struct k
 		r = qemu_find(&drive->qemu, err);
 	if (r == 0)
 		r = initramfs_make(init_dir, init_blob(), &drive->initramfs, err);
+	if (is_unwritable(r)) {
+		log_warn("the cache cannot be written: %s", err->msg);
+		r = initramfs_make(scratch, init_blob(), &drive->initramfs, err);
+	}
 	if (r == 0)
 		r = choose_mode(drive, err);
 	if (r == 0)

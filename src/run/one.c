@@ -212,6 +212,10 @@ static int use_template(const struct run_config *config, struct session_config *
 	r = dir_make(scratch, 0755, err);
 	if (r == 0)
 		r = template_get(&template_config, template, err);
+	if (is_unwritable(r)) {
+		log_warn("%s: booting from cold: %s", run_plan(config, index)->name, err->msg);
+		return 0;
+	}
 	if (r < 0)
 		return r;
 	if (template->fresh)        /* too many only cost disk: no reason to end a run */
