@@ -15,6 +15,7 @@
 #include "base/json_out.h"
 #include "base/log.h"
 #include "base/spawn.h"
+#include "base/splitmix.h"
 #include "base/sv.h"
 #include "base/vec.h"
 

@@ -14,19 +14,9 @@
 #define PAUSE_NS_MIN (500 * NS_PER_US)
 #define PAUSE_NS_MAX (10 * NS_PER_MS)
 
-/* SplitMix64: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators" (2014) */
-static uint64_t draw(uint64_t *state)
-{
-	uint64_t word = *state += 0x9e3779b97f4a7c15;
-
-	word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9;
-	word = (word ^ word >> 27) * 0x94d049bb133111eb;
-	return word ^ word >> 31;
-}
-
 static uint64_t between(uint64_t *state, uint64_t min, uint64_t max)
 {
-	return min + draw(state) % (max - min);
+	return min + splitmix64(state) % (max - min);
 }
 
 static void disturb_once(uint64_t *state, unsigned cpus)
@@ -37,7 +27,7 @@ static void disturb_once(uint64_t *state, unsigned cpus)
 
 	(void)nanosleep(&pause, NULL);
 	CPU_ZERO(&target);
-	CPU_SET(draw(state) % cpus, &target);
+	CPU_SET(splitmix64(state) % cpus, &target);
 	(void)sched_setaffinity(0, sizeof(target), &target);        /* CPUs do not come and go here */
 	busy = deadline_in(between(state, BUSY_NS_MIN, BUSY_NS_MAX));
 	while (!deadline_passed(busy))

@@ -85,7 +85,6 @@ static void set_knobs(void)
 		{"/proc/sys/kernel/sched_schedstats", "1"},
 		{"/proc/sys/kernel/task_delayacct", "1"},
 		{"/proc/sys/kernel/bpf_stats_enabled", "1"},
-		/* the default 950000 of a period lets SCHED_FIFO tasks be cut off; tests may want that */
 		{"/proc/sys/kernel/hung_task_timeout_secs", "0"},
 		{"/proc/self/oom_score_adj", "-1000"},
 	};

@@ -241,14 +241,8 @@ static int personalize(const struct request_config *config, struct wire_run *run
 			return error_sys(err, "getrandom");
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof(run->entropy); i++) {
-		/* Steele, Lea, Flood: SplitMix64 */
-		uint64_t word = state += 0x9e3779b97f4a7c15;
-
-		word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9;
-		word = (word ^ word >> 27) * 0x94d049bb133111eb;
-		run->entropy[i] = (uint8_t)(word ^ word >> 31);
-	}
+	for (size_t i = 0; i < sizeof(run->entropy); i++)
+		run->entropy[i] = (uint8_t)splitmix64(&state);
 	return 0;
 }
 

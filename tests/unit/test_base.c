@@ -112,6 +112,15 @@ TEST(the_crc_is_the_one_of_zlib)
 	CHECK_EQ(crc32_of(crc32_of(0, "1234", 4), "56789", 5), 0xcbf43926);
 }
 
+/* the first numbers of seed 1234567 as the algorithm's authors give them */
+TEST(seeded_numbers_are_those_of_splitmix64)
+{
+	uint64_t seed = 1234567;
+
+	CHECK(splitmix64(&seed) == 6457827717110365317u);
+	CHECK(splitmix64(&seed) == 3203168211198807973u);
+}
+
 TEST(json_output_is_escaped_utf8_and_never_nan)
 {
 	AUTO(buf_done) struct buf text = {0};
