@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/file.h>
@@ -96,6 +97,10 @@ static int await_doorbell(const struct template_config *config, struct vm *vm, s
 		if (event == VM_PAUSED)
 			return error_set(err, -EIO, "the kernel died during boot: %s",
 					 panic ?: "it printed no reason");
+		if (event == VM_ENDED && vm_ended_by(vm, SIGBUS))
+			/* a page of a sparse file that the file system has no room for */
+			return error_set(err, -ENOSPC, "its memory has no room in %s: %s",
+					 config->cache_dir, strerror(ENOSPC));
 		if (event == VM_ENDED) {
 			vm_describe_end(vm, &how);
 			return error_set(err, -EIO, "QEMU ended during boot: %s; the guest's init never spoke",

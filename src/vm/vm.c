@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "vm/qmp.h"
@@ -41,14 +42,24 @@ pid_t vm_pid(const struct vm *vm)
 	return vm->qemu.pid;
 }
 
+bool vm_ended_by(const struct vm *vm, int signal_number)
+{
+	return vm->ended && WIFSIGNALED(vm->status) && WTERMSIG(vm->status) == signal_number;
+}
+
 void vm_describe_end(const struct vm *vm, struct buf *buf)
 {
 	AUTO(free) char *log = console_tail(vm->log_path, 600);
-	struct sv last = sv_trim(sv_of(log));
+	struct sv rest = sv_trim(sv_of(log)), line;
+	const char *before = " (";
 
 	status_describe(vm->status, buf);
-	if (last.len)
-		buf_printf(buf, " (%.*s)", SV_ARG(last));
+	while (sv_line(&rest, &line)) {
+		buf_printf(buf, "%s%.*s", before, SV_ARG(line));
+		before = "; ";
+	}
+	if (before[0] == ';')
+		buf_char(buf, ')');
 }
 
 static int start_qemu(const struct vm_config *config, struct vm *vm, int qemu_end,

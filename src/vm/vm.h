@@ -100,6 +100,7 @@ int vm_save_state(struct vm *vm, const char *template_dir, struct ktstr_error *e
 pid_t vm_pid(const struct vm *vm);
 /* After VM_ENDED: "exit status 0", "killed by SIGKILL", and the last line of qemu.log. */
 void vm_describe_end(const struct vm *vm, struct buf *buf);
+bool vm_ended_by(const struct vm *vm, int signal_number);
 
 /* --- template.c: booted guests to clone --------------------------------------------------------------- */
 
