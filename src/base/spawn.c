@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -60,7 +61,9 @@ static int become(const struct spawn_config *config, pid_t parent)
 		return -errno;
 	if (getppid() != parent)
 		_exit(127);        /* the parent died before the line above took effect */
-	if (!config->share_group && setpgid(0, 0) < 0)
+	if (config->own_session && setsid() < 0)
+		return -errno;
+	if (!config->own_session && !config->share_group && setpgid(0, 0) < 0)
 		return -errno;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -71,6 +74,8 @@ static int become(const struct spawn_config *config, pid_t parent)
 	r = place_fds(config);
 	if (r < 0)
 		return r;
+	if (config->own_session && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+		return -errno;
 	if (close_range(3 + config->keep_fd_count, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return -errno;
 	execvpe(config->argv[0], (char *const *)config->argv,
@@ -111,7 +116,7 @@ int child_spawn(const struct spawn_config *config, struct child *ret_child, stru
 		(void)fd_write_all(fd, &failure, sizeof(failure));
 		_exit(127);
 	}
-	if (!config->share_group)
+	if (!config->own_session && !config->share_group)
 		(void)setpgid(child.pid, child.pid);        /* the child does it too; one is first */
 	child.pid_fd = pidfd_of(child.pid);
 	fd_close(TAKE_FD(report_out));

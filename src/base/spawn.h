@@ -28,6 +28,7 @@ struct spawn_config {
 	int keep_fd[SPAWN_FD_MAX];
 	unsigned keep_fd_count;
 	bool share_group;                 /* stay in our process group: a terminal is wanted */
+	bool own_session;                 /* lead a session whose terminal stdin_fd is */
 };
 
 struct child {

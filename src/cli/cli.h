@@ -12,6 +12,7 @@
 
 int cli_test(int argc, char **argv);
 int cli_kernel(int argc, char **argv);
+int cli_shell(int argc, char **argv);
 int cli_explore(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_clean(int argc, char **argv);

@@ -226,7 +226,7 @@ static int prepare(const struct test_plans *plans, struct drive *drive, struct k
 	}
 	if (r == 0)
 		r = choose_mode(drive, err);
-	if (r == 0)
+	if (r == 0 && !drive->options->quiet)
 		log_info("kernel %s, mode %s, QEMU %s; artefacts in %s", drive->kernel.release,
 			 vm_mode_name(drive->mode), drive->qemu.version, drive->dir.path);
 	return r;

@@ -18,6 +18,7 @@ struct drive_options {
 	uint32_t jobs;
 	int icount_shift;
 	bool disturb;
+	bool quiet;                   /* no line about the machine */
 };
 
 /* Values of long options that have no letter begin here; a subcommand's own at DRIVE_OPT_END. */

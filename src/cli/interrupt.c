@@ -10,6 +10,7 @@
 
 static int event_fd = -1;
 static volatile sig_atomic_t came;
+static void (*prepare_exit)(void);
 
 static void on_signal(int signal_number)
 {
@@ -17,6 +18,8 @@ static void on_signal(int signal_number)
 	ssize_t written;
 
 	(void)signal_number;
+	if (came && prepare_exit)
+		prepare_exit();
 	if (came)
 		_exit(EXIT_INTERRUPTED);
 	came = 1;
@@ -35,6 +38,11 @@ int interrupt_catch(struct ktstr_error *err)
 	    sigaction(SIGHUP, &action, NULL) < 0)
 		return error_sys(err, "sigaction");
 	return event_fd;
+}
+
+void interrupt_on_exit(void (*prepare)(void))
+{
+	prepare_exit = prepare;
 }
 
 bool interrupt_came(void)

@@ -13,5 +13,7 @@
 /* The descriptor, for the life of the program; call once. */
 int interrupt_catch(struct ktstr_error *err);
 bool interrupt_came(void);
+/* What that second signal does first; async-signal-safe. */
+void interrupt_on_exit(void (*prepare)(void));
 
 #endif

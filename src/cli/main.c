@@ -12,6 +12,7 @@ static const struct command {
 	const char *what;
 } commands[] = {
 	{"test", cli_test, "run the tests of test programs in guests"},
+	{"shell", cli_shell, "a shell, or a command, in a guest"},
 	{"explore", cli_explore, "run tests across many seeds, and list the seeds that fail"},
 	{"replay", cli_replay, "run a stored result again and compare"},
 	{"kernel", cli_kernel, "fetch, list and remove the kernels that guests boot"},
@@ -57,7 +58,7 @@ static int help(void)
 		"4 no test matched, 64 wrong usage, 130 interrupted.\n\n"
 		"Environment: KTSTR_KERNEL (kernel to boot), KTSTR_CACHE_DIR, KTSTR_RUNS_DIR,\n"
 		"KTSTR_QEMU (QEMU program), KTSTR_SCHEDULER (scheduler program), KTSTR_MODE,\n"
-		"KTSTR_SEED, KTSTR_BOOT_TIMEOUT_S (host seconds that a boot may take), KTSTR_NO_TEMPLATE\n"
+		"KTSTR_SEED, KTSTR_BUSYBOX_PATH, KTSTR_BOOT_TIMEOUT_S (host seconds that a boot may take), KTSTR_NO_TEMPLATE\n"
 		"(boot every guest), KTSTR_TEMPLATES_MAX_MIB (disk for all templates, default 8192),\n"
 		"KTSTR_VERBOSE=1 (the guest's kernel prints everything), KTSTR_LOG=debug.\n");
 	return cli_help(buf_text(&text));

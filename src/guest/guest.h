@@ -61,6 +61,7 @@ int machine_personalize(const struct wire_run *run, struct ktstr_error *err);
 struct request {
 	struct topology topology;
 	struct wire_run run;
+	uint32_t shell;                       /* enum wire_shell; 0: test_argv is a test */
 	struct strings test_argv;
 	struct strings test_env;
 	struct strings scheduler_argv;        /* empty: EEVDF */
@@ -91,6 +92,13 @@ void ext_programs_to_json(struct json_out *json, const char *key);
 void ext_to_json(struct json_out *json, const char *key, const struct ext_state *state);
 
 int uevent_open(struct ktstr_error *err);             /* a socket that wakes at kernel events */
+
+/* --- shell.c: what a shell wants more than a test ------------------------------------------------------ */
+
+int shell_install_applets(struct ktstr_error *err);   /* links to /bin/busybox in /bin */
+int shell_open_terminal(int *ret_fd, struct ktstr_error *err);
+void shell_set_window(int fd, uint32_t window);       /* as of wire_window() */
+void shell_flush_terminal(int fd);                    /* until the host has all output, or 5 s */
 
 /* --- disturb.c --------------------------------------------------------------------------------------------- */
 

@@ -59,6 +59,8 @@ static int set_up(struct card *card, struct request *ret_request, struct ktstr_e
 			 card->log.nonce, "", &request, err);
 	if (r == 0)
 		r = machine_personalize(&request.run, err);
+	if (r == 0 && request.shell)
+		r = shell_install_applets(err);
 	if (r < 0) {
 		card_trouble(card, r == -ENOMEM ? WIRE_TROUBLE_OUT_OF_MEMORY : WIRE_TROUBLE_SETUP, r,
 			     "%s", err->msg);

@@ -123,6 +123,14 @@ static int take(struct request *request, const char *root, uint32_t type, struct
 					 payload.len);
 		memcpy(&request->run, payload.data, sizeof(request->run));
 		return 0;
+	case WIRE_REQ_SHELL:
+		if (payload.len != sizeof(request->shell))
+			return error_set(err, -EBADMSG, "request: a shell of %zu bytes", payload.len);
+		memcpy(&request->shell, payload.data, sizeof(request->shell));
+		if (request->shell != WIRE_SHELL_COMMAND && request->shell != WIRE_SHELL_TERMINAL)
+			return error_set(err, -EBADMSG, "request: a shell of unknown kind %u",
+					 request->shell);
+		return 0;
 	case WIRE_REQ_END:
 		return 1;
 	default:

@@ -25,6 +25,7 @@
 #define TICK_NS (50 * NS_PER_MS)           /* sysfs has no events: look again at least so often */
 #define STOP_NS (5 * NS_PER_S)
 #define BODY_END_NS (2 * NS_PER_S)         /* from its result to its exit */
+#define WINDOW_NS (250 * NS_PER_MS)        /* a terminal's size is looked at so often */
 
 struct stream {
 	int fd;
@@ -36,6 +37,7 @@ struct watch {
 	struct card *card;
 	const struct request *request;
 	int epoll_fd, kmsg_fd, uevent_fd, result_fd;
+	int terminal_fd;                           /* of a shell, or -1 */
 	struct stream streams[WIRE_STREAM_COUNT];
 	struct child scheduler, test, disturber;
 	int scheduler_status, test_status;         /* of waitpid(); -1 while it runs */
@@ -56,6 +58,7 @@ static void watch_done(struct watch *watch)
 	for (int i = 0; i < WIRE_STREAM_COUNT; i++)
 		fd_close(watch->streams[i].fd);
 	fd_close(watch->result_fd);
+	fd_close(watch->terminal_fd);
 	fd_close(watch->kmsg_fd);
 	fd_close(watch->uevent_fd);
 	fd_close(watch->epoll_fd);
@@ -82,6 +85,7 @@ static int watch_init(struct watch *watch, struct card *card, const struct reque
 		.card = card,
 		.request = request,
 		.result_fd = -1,
+		.terminal_fd = -1,
 		.scheduler = CHILD_NONE,
 		.test = CHILD_NONE,
 		.disturber = CHILD_NONE,
@@ -113,7 +117,7 @@ static void put_output(struct watch *watch, enum wire_stream id, const void *dat
 	AUTO(buf_done) struct buf payload = {0};
 	uint32_t number = id;
 
-	if (stream->sent > OUTPUT_MAX)
+	if (stream->sent > OUTPUT_MAX && !watch->request->shell)
 		return;
 	stream->sent += len;
 	buf_bytes(&payload, &number, sizeof(number));
@@ -306,6 +310,19 @@ static const char **make_argv(const struct strings *words)
 	return make_env(words, NULL);
 }
 
+/* PID 1 spares itself from the kernel's out-of-memory killer; what it starts must not inherit that. */
+static int spawn(const struct spawn_config *config, struct child *ret_child, struct ktstr_error *err)
+{
+	AUTO(free) char *path = NULL;
+	int r = child_spawn(config, ret_child, err);
+
+	if (r < 0)
+		return r;
+	path = xasprintf("/proc/%d/oom_score_adj", ret_child->pid);
+	(void)file_poke(AT_FDCWD, path, "0", NULL);        /* it may have ended already */
+	return 0;
+}
+
 static int start_scheduler(struct watch *watch, struct ktstr_error *err)
 {
 	AUTO(free) const char **argv = make_argv(&watch->request->scheduler_argv);
@@ -318,7 +335,7 @@ static int start_scheduler(struct watch *watch, struct ktstr_error *err)
 	if (r < 0)
 		return r;
 	config.stdout_fd = config.stderr_fd = log_fd;
-	r = child_spawn(&config, &watch->scheduler, err);
+	r = spawn(&config, &watch->scheduler, err);
 	if (r < 0)
 		return r;
 	return listen_to(watch, watch->scheduler.pid_fd, err);
@@ -393,10 +410,87 @@ static int start_test(struct watch *watch, struct ktstr_error *err)
 	config.stderr_fd = err_fd;
 	config.keep_fd[0] = result_fd;
 	config.keep_fd_count = 1;
-	r = child_spawn(&config, &watch->test, err);
+	r = spawn(&config, &watch->test, err);
 	if (r < 0)
 		return r;
 	return listen_to(watch, watch->test.pid_fd, err);
+}
+
+/* --- a shell instead of a test ------------------------------------------------------------------ */
+
+static uint32_t wanted_window(const struct watch *watch)
+{
+	return atomic_load_explicit(&watch->card->map->window, memory_order_relaxed);
+}
+
+static int start_shell(struct watch *watch, struct ktstr_error *err)
+{
+	AUTO(free) char *sched_pid = xasprintf("SCHED_PID=%d", watch->scheduler.pid);
+	const char *const more[] = {watch->scheduler.pid > 0 ? sched_pid : NULL, NULL};
+	AUTO(free) const char **argv = make_argv(&watch->request->test_argv);
+	AUTO(free) const char **env = make_env(&watch->request->test_env, more);
+	AUTO(fd_close) int out_fd = -1;
+	AUTO(fd_close) int err_fd = -1;
+	struct spawn_config config = {.argv = argv, .env = env, .dir = "/", .stdin_fd = -1};
+	int r;
+
+	if (watch->request->shell == WIRE_SHELL_TERMINAL) {
+		r = shell_open_terminal(&watch->terminal_fd, err);
+		if (r < 0)
+			return r;
+		shell_set_window(watch->terminal_fd, wanted_window(watch));
+		config.stdin_fd = config.stdout_fd = config.stderr_fd = watch->terminal_fd;
+		config.own_session = true;
+	} else {
+		r = make_pipe(watch, &watch->streams[WIRE_STDOUT].fd, &out_fd, err);
+		if (r == 0)
+			r = make_pipe(watch, &watch->streams[WIRE_STDERR].fd, &err_fd, err);
+		config.stdout_fd = out_fd;
+		config.stderr_fd = err_fd;
+	}
+	if (r == 0)
+		r = spawn(&config, &watch->test, err);
+	return r < 0 ? r : listen_to(watch, watch->test.pid_fd, err);
+}
+
+/* One round of a shell; a terminal has no other way to hear that it was resized than to look. */
+static void serve_shell(struct watch *watch, struct deadline deadline, uint32_t *window)
+{
+	uint32_t wanted = wanted_window(watch);
+
+	if (watch->terminal_fd < 0) {
+		serve(watch, deadline);
+		return;
+	}
+	if (wanted != *window)
+		shell_set_window(watch->terminal_fd, wanted);
+	*window = wanted;
+	serve(watch, deadline_earlier(deadline, deadline_in(WINDOW_NS)));
+}
+
+static int run_shell(struct watch *watch, struct ktstr_error *err)
+{
+	struct deadline deadline = deadline_in(watch->request->run.test_ns);
+	uint32_t window = wanted_window(watch);
+	int r;
+
+	card_stage(watch->card, WIRE_STAGE_TEST);
+	r = start_shell(watch, err);
+	if (r < 0) {
+		card_trouble(watch->card, WIRE_TROUBLE_TEST_DIED, r, "%s", err->msg);
+		return -ECANCELED;
+	}
+	while (watch->test.pid && !deadline_passed(deadline))
+		serve_shell(watch, deadline, &window);
+	drain(watch);
+	if (watch->terminal_fd >= 0)
+		shell_flush_terminal(watch->terminal_fd);
+	if (!watch->test.pid)
+		return 0;
+	card_trouble(watch->card, WIRE_TROUBLE_TEST_SILENT, 0,
+		     "the command did not end within %.1f s of guest time",
+		     (double)watch->request->run.test_ns / NS_PER_S);
+	return -ECANCELED;
 }
 
 /* --- ending ------------------------------------------------------------------------------------- */
@@ -507,7 +601,7 @@ int watch_run(struct card *card, const struct request *request, struct ktstr_err
 	if (request->scheduler_argv.len)
 		r = run_scheduler(&watch, err);
 	if (r == 0)
-		r = run_test(&watch, err);
+		r = request->shell ? run_shell(&watch, err) : run_test(&watch, err);
 	card_stage(card, WIRE_STAGE_TEARDOWN);
 	stop_scheduler(&watch);
 	put_scheduler_state(&watch);

@@ -21,11 +21,13 @@ struct packer {
 	struct buf *request;
 	uint64_t nonce;
 	struct strings guest_paths;          /* what is packed already */
+	struct strings include_dirs;         /* where libraries of included programs are */
 };
 
 static void packer_done(struct packer *packer)
 {
 	strings_done(&packer->guest_paths);
+	strings_done(&packer->include_dirs);
 }
 DEFINE_AUTO_DONE(struct packer, packer_done)
 
@@ -129,9 +131,13 @@ static int pack_tree(struct packer *packer, const char *host_path, const char *g
 
 	if (stat(host_path, &st) < 0)
 		return error_sys(err, "include file %s", host_path);
-	if (S_ISREG(st.st_mode))
-		/* the body starts it, with the body's environment: its search path is not ours to set */
-		return pack_program(packer, host_path, guest_path, &own_dirs, err);
+	if (S_ISREG(st.st_mode)) {
+		r = pack_program(packer, host_path, guest_path, &own_dirs, err);
+		/* a body starts it with the body's environment; a shell has theirs for its own */
+		vec_each(own, &own_dirs)
+			(void)remember(&packer->include_dirs, *own);
+		return r;
+	}
 	if (!S_ISDIR(st.st_mode))
 		return error_set(err, -EINVAL, "include file %s: neither a file nor a folder", host_path);
 	if (depth == INCLUDE_DEPTH_MAX)
@@ -207,6 +213,28 @@ static int put_test(struct packer *packer, const struct request_config *config,
 	return 0;
 }
 
+/* Behind the included files, so that its environment says where their libraries are. */
+static int put_shell(struct packer *packer, const struct shell *shell, struct ktstr_error *err)
+{
+	AUTO(strings_done) struct strings library_dirs = {0};
+	uint32_t kind = shell->command ? WIRE_SHELL_COMMAND : WIRE_SHELL_TERMINAL;
+	int r = pack_program(packer, shell->busybox, "/bin/busybox", &library_dirs, err);
+
+	if (r < 0)
+		return r;
+	vec_each(dir, &library_dirs)
+		(void)remember(&packer->include_dirs, *dir);
+	put(packer, WIRE_REQ_SHELL, &kind, sizeof(kind));
+	put_word(packer, WIRE_REQ_TEST, "/bin/sh");
+	put_word(packer, WIRE_REQ_TEST, shell->command ? "-c" : "-l");
+	if (shell->command)
+		put_word(packer, WIRE_REQ_TEST, shell->command);
+	put_env(packer, WIRE_REQ_TEST_ENV, &packer->include_dirs);
+	for (const char *const *word = shell->env; *word; word++)
+		put_word(packer, WIRE_REQ_TEST_ENV, *word);
+	return 0;
+}
+
 static int put_scheduler(struct packer *packer, const struct request_config *config,
 			 struct ktstr_error *err)
 {
@@ -259,7 +287,8 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 	};
 	struct wire_run run = {
 		.attach_ns = ATTACH_NS,
-		.test_ns = plan->timeout_ms * NS_PER_MS,
+		.test_ns = config->shell && !config->shell->command ? UINT64_MAX
+								    : plan->timeout_ms * NS_PER_MS,
 	};
 	int r;
 
@@ -269,13 +298,15 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 	if (r < 0)
 		return r;
 	put(&packer, WIRE_REQ_RUN, &run, sizeof(run));
-	r = put_test(&packer, config, err);
+	r = config->shell ? 0 : put_test(&packer, config, err);
 	if (r == 0)
 		r = put_scheduler(&packer, config, err);
 	vec_each(name, &plan->include_files) {
 		if (r == 0)
 			r = pack_include(&packer, *name, err);
 	}
+	if (r == 0 && config->shell)
+		r = put_shell(&packer, config->shell, err);
 	if (r < 0)
 		return r;
 	put(&packer, WIRE_REQ_END, NULL, 0);

@@ -56,7 +56,7 @@ static void judge_panic(const struct session *session, struct outcome *outcome)
 		outcome_error(outcome, "the kernel died during %s: %s", stage, line);
 }
 
-static void judge_end(const struct session *session, struct outcome *outcome)
+static void judge_stop(const struct session *session, struct outcome *outcome)
 {
 	const char *stage = wire_stage_name(session->stage);
 
@@ -85,6 +85,13 @@ static void judge_end(const struct session *session, struct outcome *outcome)
 	}
 }
 
+void judge_end(const struct session *session, struct outcome *outcome)
+{
+	if (session->has_trouble)
+		judge_trouble(session, outcome);
+	judge_stop(session, outcome);
+}
+
 int judge_session(const struct test_plan *plan, const struct session *session,
 		  struct outcome *ret_outcome, struct ktstr_error *err)
 {
@@ -102,8 +109,6 @@ int judge_session(const struct test_plan *plan, const struct session *session,
 		if (r < 0)
 			outcome_error(outcome, "the test's result is not understood: %s", err->msg);
 	}
-	if (session->has_trouble)
-		judge_trouble(session, outcome);
 	judge_end(session, outcome);
 	if (session->has_scheduler_state) {
 		r = evidence_read(sv_bytes(session->scheduler_state.data, session->scheduler_state.len),

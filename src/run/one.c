@@ -225,17 +225,17 @@ static int use_template(const struct run_config *config, struct session_config *
 	return 0;
 }
 
-static int run_guest(const struct run_config *config, size_t index, struct result *result,
-		     struct ktstr_error *err)
+int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
+	      struct session *ret_session, struct ktstr_error *err)
 {
 	const struct test_plan *plan = run_plan(config, index);
 	AUTO(template_done) struct template template = {.lock_fd = -1};
-	AUTO(session_done) struct session session = {0};
 	AUTO(buf_done) struct buf request = {0};
 	AUTO(free) char *scheduler = NULL;
 	struct stage_arg stage_arg = {.config = config, .index = index};
 	struct request_config request_config = {
 		.plan = plan,
+		.shell = shell,
 		.mode = config->mode,
 		.seed = run_seed(config, index),
 		.disturb = config->disturb,
@@ -253,10 +253,13 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 					  : config->kernel->image,
 			.initramfs = config->initramfs,
 			.verbose = config->verbose_kernel,
-			.dir = result->run.dir,
+			.dir = dir,
+			.shell = shell && !shell->command,
+			.shell_fd = shell ? shell->terminal_fd : -1,
 		},
 		.nonce = request_config.nonce,
 		.plan = plan,
+		.shell = shell,
 		.boot_limit_ns = config->boot_limit_ns
 					 ? config->boot_limit_ns
 					 : session_boot_limit_ns(config->mode, &plan->topology),
@@ -277,12 +280,21 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 	r = use_template(config, &session_config, index, &template, err);
 	if (r < 0)
 		return r;
-	r = session_run(&session_config, &session, err);
+	r = session_run(&session_config, ret_session, err);
+	if (r == 0 && ret_session->end == SESSION_CANCELLED)
+		return error_set(err, -ECANCELED, "interrupted");
+	return r;
+}
+
+static int run_guest(const struct run_config *config, size_t index, struct result *result,
+		     struct ktstr_error *err)
+{
+	AUTO(session_done) struct session session = {0};
+	int r = guest_run(config, index, result->run.dir, NULL, &session, err);
+
 	if (r < 0)
 		return r;
-	if (session.end == SESSION_CANCELLED)
-		return error_set(err, -ECANCELED, "interrupted");
-	r = judge_session(plan, &session, &result->outcome, err);
+	r = judge_session(&config->plans->at[index], &session, &result->outcome, err);
 	keep_session(&session, result);
 	return r;
 }

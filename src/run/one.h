@@ -15,4 +15,11 @@ uint64_t run_seed(const struct run_config *config, size_t index);
  */
 int one_run(const struct run_config *config, size_t index, struct result *ret_result);
 
+/*
+ * The guest of one plan from its start to its end, with a shell in it if one is given; console.log
+ * and qemu.log go to dir.
+ */
+int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
+	      struct session *ret_session, struct ktstr_error *err);
+
 #endif

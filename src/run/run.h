@@ -82,11 +82,37 @@ DEFINE_AUTO_DONE(struct run_dir, run_dir_done)
 int scheduler_find(const struct scheduler_plan *scheduler, const char *test_program, char **ret_path,
 		   struct ktstr_error *err);
 
+/* --- shell.c: a program of the user's choice in a guest, instead of a test ----------------------------- */
+
+struct shell {                        /* all borrowed */
+	const char *busybox;          /* host path, of busybox_find() */
+	const char *command;          /* for `sh -c`; NULL: a login shell on the terminal */
+	const char *const *env;       /* "TERM=..." and the like; ends with NULL */
+	int terminal_fd;              /* QEMU's end of the terminal's socket */
+	const _Atomic uint32_t *window;              /* of the terminal, as of wire_window() */
+	void (*on_begin)(void *arg);                 /* it runs now */
+	void (*on_output)(void *arg, enum wire_stream stream, struct sv bytes);
+	void *arg;
+};
+
+struct run_config;
+
+/* The host's busybox: KTSTR_BUSYBOX_PATH, or `busybox` in PATH. The caller's string. */
+int busybox_find(char **ret_path, struct ktstr_error *err);
+
+/*
+ * Run it in a guest like that of config's only plan, whose timeout_ms is the command's. 0 with the
+ * wait status, as from waitpid(); errors say how the guest ended. -ECANCELED: cancel_fd.
+ */
+int shell_run(const struct run_config *config, const struct shell *shell, int *ret_wait_status,
+	      struct ktstr_error *err);
+
 /* --- files.c: what travels into the guest ------------------------------------------------------------ */
 
 struct request_config {
 	const struct test_plan *plan;
 	const char *scheduler;        /* host path, or NULL */
+	const struct shell *shell;    /* NULL: the plan's test */
 	enum vm_mode mode;
 	uint64_t seed;
 	bool disturb;
@@ -137,6 +163,7 @@ struct session_config {
 	struct sv request;
 	uint64_t nonce;
 	const struct test_plan *plan;
+	const struct shell *shell;    /* NULL: a test */
 	uint64_t boot_limit_ns;       /* host time for stage boot */
 	int cancel_fd;
 	void (*on_stage)(void *arg, const char *stage);      /* may be NULL */
@@ -154,6 +181,9 @@ int session_run(const struct session_config *config, struct session *ret_session
 
 int judge_session(const struct test_plan *plan, const struct session *session,
 		  struct outcome *ret_outcome, struct ktstr_error *err);
+
+/* Only how it ended and what the guest had trouble with. */
+void judge_end(const struct session *session, struct outcome *outcome);
 
 /* Passing is the failure, and a kind wants that kind (test.h, expect_err). */
 void judge_expectation(const struct test_plan *plan, struct outcome *outcome);

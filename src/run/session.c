@@ -62,6 +62,8 @@ static uint64_t stage_limit_ns(const struct session_config *config, enum wire_st
 	case WIRE_STAGE_BOOT:
 		return config->boot_limit_ns;
 	case WIRE_STAGE_TEST:
+		if (config->shell && !config->shell->command)
+			return UINT64_MAX;        /* its user ends it */
 		return slow * (30 * NS_PER_S + 2 * config->plan->timeout_ms * NS_PER_MS);
 	case WIRE_STAGE_SETUP:
 	case WIRE_STAGE_SCHEDULER:
@@ -104,12 +106,15 @@ static int take_stage(struct follow *follow, const struct wire_frame *frame, str
 	if (stage == WIRE_STAGE_TEST)
 		follow->session->test_began_ns = frame->time_ns;
 	begin_stage(follow, (enum wire_stage)stage);
+	if (stage == WIRE_STAGE_TEST && follow->config->shell)
+		follow->config->shell->on_begin(follow->config->shell->arg);
 	return 0;
 }
 
-static int take_output(struct session *session, const struct wire_frame *frame, struct sv payload,
+static int take_output(struct follow *follow, const struct wire_frame *frame, struct sv payload,
 		       struct ktstr_error *err)
 {
+	const struct shell *shell = follow->config->shell;
 	uint32_t stream;
 
 	if (payload.len < sizeof(stream))
@@ -118,7 +123,9 @@ static int take_output(struct session *session, const struct wire_frame *frame, 
 	if (stream >= WIRE_STREAM_COUNT)
 		return error_set(err, -EBADMSG, "output of unknown stream %u", stream);
 	payload = sv_skip(payload, sizeof(stream));
-	buf_bytes(&session->stream[stream], payload.data, payload.len);
+	buf_bytes(&follow->session->stream[stream], payload.data, payload.len);
+	if (shell)
+		shell->on_output(shell->arg, (enum wire_stream)stream, payload);
 	return 0;
 }
 
@@ -163,7 +170,7 @@ static int take_frame(struct follow *follow, const struct wire_frame *frame, str
 	case WIRE_STAGE:
 		return take_stage(follow, frame, payload, err);
 	case WIRE_OUTPUT:
-		return take_output(session, frame, payload, err);
+		return take_output(follow, frame, payload, err);
 	case WIRE_TROUBLE:
 		return take_trouble(session, frame, payload, err);
 	case WIRE_RESULT:
@@ -278,6 +285,15 @@ static int on_timeout(struct follow *follow)
 				  SV_ARG(last)));
 }
 
+/* A shell's terminal may have been resized. */
+static void show_window(struct follow *follow)
+{
+	const struct shell *shell = follow->config->shell;
+
+	if (shell)
+		atomic_store_explicit(&follow->card.map->window, *shell->window, memory_order_relaxed);
+}
+
 /* One round; 1 when the session has ended. */
 static int step(struct follow *follow, struct ktstr_error *err)
 {
@@ -289,6 +305,7 @@ static int step(struct follow *follow, struct ktstr_error *err)
 		    follow->config->cancel_fd, &event, err);
 	if (r < 0)
 		return r;
+	show_window(follow);
 	if (read_card(follow, &nonsense) < 0)
 		return end_with(follow, SESSION_NONSENSE, xstrdup(nonsense.msg));
 	switch (event) {
@@ -330,6 +347,7 @@ int session_run(const struct session_config *config, struct session *ret_session
 	if (r < 0)
 		return r;
 	vm.card_fd = follow.card.fd;
+	show_window(&follow);
 	if (config->on_stage)
 		config->on_stage(config->arg, "QEMU");
 	r = vm_start(&vm, &follow.vm, err);

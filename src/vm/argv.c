@@ -152,7 +152,10 @@ struct strings vm_argv(const struct vm_config *config, int qmp_fd, int card_fd)
 	option(&argv, "-action", "panic=pause,reboot=shutdown");
 	option(&argv, "-chardev", "file,id=console,path=%s/console.log", config->dir);
 	option(&argv, "-serial", "chardev:console");
-	option(&argv, "-serial", "null");            /* the shell's, so that devices never differ */
+	/* a device of every guest, so that a shell can be a clone of any template */
+	if (config->shell)
+		option(&argv, "-chardev", "socket,id=shell,fd=%d", VM_SHELL_FD);
+	option(&argv, "-serial", config->shell ? "chardev:shell" : "null");
 	option(&argv, "-chardev", "socket,id=qmp,fd=%d", qmp_fd);
 	option(&argv, "-mon", "chardev=qmp,mode=control");
 	option(&argv, "-kernel", "%s", config->kernel);

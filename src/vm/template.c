@@ -138,7 +138,7 @@ static int boot_into(const struct template_config *config, const char *dir, stru
 	card.map->flags = WIRE_CARD_TEMPLATE;
 	vm_config.card_fd = card.fd;
 	vm_config.template_dir = dir;
-	vm_config.clone = false;
+	vm_config.clone = vm_config.shell = false;
 	vm_config.dir = config->scratch_dir;
 	say_stage(config, "template boot");
 	r = vm_start(&vm_config, &vm, err);

@@ -74,7 +74,7 @@ int template_key(const struct vm_config *config, const char *cache_dir, char key
 		return r;
 	plain.dir = plain.kernel = plain.initramfs = "@";
 	plain.template_dir = "@";
-	plain.clone = false;
+	plain.clone = plain.shell = false;
 	argv = vm_argv(&plain, 0, 0);
 	SHA256Init(&digest);
 	for (size_t i = 0; argv.at[i]; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vm/vm.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,6 +17,7 @@
 #define SAVE_NS (60 * NS_PER_S)
 #define QMP_FD 3                        /* numbers of the descriptors that QEMU gets */
 #define CARD_FD 4
+static_assert(VM_SHELL_FD == CARD_FD + 1, "spawn counts up");
 
 DEFINE_AUTO(json_t *, json_decref)
 
@@ -73,8 +75,8 @@ static int start_qemu(const struct vm_config *config, struct vm *vm, int qemu_en
 		.stdin_fd = -1,
 		.stdout_fd = log_fd,
 		.stderr_fd = log_fd,
-		.keep_fd = {qemu_end, config->card_fd},
-		.keep_fd_count = 2,
+		.keep_fd = {qemu_end, config->card_fd, config->shell_fd},
+		.keep_fd_count = config->shell ? 3 : 2,
 	};
 
 	if (log_fd < 0)

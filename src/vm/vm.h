@@ -63,7 +63,12 @@ struct vm_config {
 	bool verbose;                        /* the kernel prints everything on its console */
 	const char *dir;                     /* console.log and qemu.log go there */
 	int card_fd;                         /* of a card_make() */
+	/* A shell: the second serial port is connected to this socket, which QEMU gets as VM_SHELL_FD. */
+	bool shell;
+	int shell_fd;
 };
+
+#define VM_SHELL_FD 5
 
 /* The command line for a config, for execvp(); a pure function of it. Ends with NULL. */
 struct strings vm_argv(const struct vm_config *config, int qmp_fd, int card_fd);

@@ -62,8 +62,11 @@ struct wire_card {
 	uint64_t request_len;         /* from WIRE_REQUEST_OFFSET */
 	uint64_t log_offset;          /* page aligned */
 	_Atomic uint64_t log_len;     /* the guest's; the host resets it while the VM is stopped */
+	/* the one thing that the host changes while the guest runs, for a shell: see wire_window() */
+	_Atomic uint32_t window;
+	uint32_t reserved;
 };
-static_assert(sizeof(struct wire_card) == 56, "the guest may have been built yesterday");
+static_assert(sizeof(struct wire_card) == 64, "the guest may have been built yesterday");
 
 struct wire_frame {
 	uint32_t magic;
@@ -75,6 +78,12 @@ struct wire_frame {
 };
 static_assert(sizeof(struct wire_frame) == 32, "the guest may have been built yesterday");
 
+/* The size of a shell's terminal as one word, so that it is never seen half changed; 0: unknown. */
+static inline uint32_t wire_window(uint16_t rows, uint16_t columns)
+{
+	return (uint32_t)rows << 16 | columns;
+}
+
 enum wire_type {
 	/* host to guest */
 	WIRE_REQ_TOPOLOGY = 1,        /* struct wire_topology */
@@ -85,6 +94,7 @@ enum wire_type {
 	WIRE_REQ_SCHEDULER_ENV,       /* "NAME=value" */
 	WIRE_REQ_RUN,                 /* struct wire_run */
 	WIRE_REQ_END,                 /* empty: the request is whole */
+	WIRE_REQ_SHELL,               /* u32 enum wire_shell: the words of WIRE_REQ_TEST are no test */
 
 	/* guest to host */
 	WIRE_HELLO = 100,             /* struct wire_hello: PID 1 runs and has read the card */
@@ -107,6 +117,12 @@ enum wire_stage {
 };
 
 enum wire_stream { WIRE_STDOUT, WIRE_STDERR, WIRE_SCHEDULER_LOG, WIRE_KERNEL_LOG, WIRE_STREAM_COUNT };
+
+/* What they are instead: a program that gives no verdict. */
+enum wire_shell {
+	WIRE_SHELL_COMMAND = 1,       /* its output goes onto the card, it has no input */
+	WIRE_SHELL_TERMINAL,          /* it has the second serial port for its terminal */
+};
 
 enum wire_bell { WIRE_BELL_TEMPLATE, WIRE_BELL_DRAIN, WIRE_BELL_DONE };
 
@@ -133,7 +149,7 @@ struct wire_file {
 /* What differs between the clones of one template, and how long they may take. */
 struct wire_run {
 	uint64_t attach_ns;               /* from the scheduler's start to sched_ext's "enabled" */
-	uint64_t test_ns;                 /* from the body's start to its result */
+	uint64_t test_ns;                 /* from the body's start to its result; a shell's: UINT64_MAX, no end */
 	uint64_t realtime_ns;             /* CLOCK_REALTIME to set; 0: leave it */
 	uint64_t disturb_seed;            /* 0: no disturber */
 	uint8_t entropy[32];              /* for the kernel's random pool */

@@ -134,6 +134,22 @@ TEST(a_file_path_that_leaves_its_place_is_refused)
 	}
 }
 
+TEST(a_shell_is_of_a_kind_that_we_know)
+{
+	for (uint32_t kind = 0; kind < 4; kind++) {
+		AUTO(buf_done) struct buf frames = {0};
+		AUTO(request_done) struct request request = {0};
+		bool known = kind == WIRE_SHELL_COMMAND || kind == WIRE_SHELL_TERMINAL;
+
+		put_topology(&frames);
+		wire_put(&frames, NONCE, WIRE_REQ_SHELL, 0, &kind, sizeof(kind));
+		wire_put(&frames, NONCE, WIRE_REQ_TEST, 0, "/bin/sh", 7);
+		wire_put(&frames, NONCE, WIRE_REQ_END, 0, NULL, 0);
+		CHECK_EQ(read_frames(&frames, "", &request, NULL), known ? 0 : -EBADMSG);
+		CHECK_EQ(request.shell, known ? kind : 0);
+	}
+}
+
 TEST(a_request_that_is_not_whole_says_what_is_missing)
 {
 	AUTO(buf_done) struct buf frames = {0};

@@ -63,6 +63,30 @@ TEST(every_node_gets_its_cpus_and_its_share_of_memory)
 	CHECK_HAS(line, "-numa dist,src=0,dst=1,val=20 -numa dist,src=1,dst=0,val=20 ");
 }
 
+TEST(a_shell_clones_the_template_of_a_test)
+{
+	char cache[] = "/tmp/ktstr-unit.XXXXXX";
+	char test_key[TEMPLATE_KEY_MAX], shell_key[TEMPLATE_KEY_MAX];
+	struct qemu qemu = {.program = "qemu", .version = "10"};
+	struct vm_config config = {
+		.qemu = &qemu, .mode = VM_TCG, .topology = {1, 1, 1, 1}, .memory_mib = 256,
+		.kernel = "/proc/self/exe", .initramfs = "/proc/self/exe", .dir = "/d",
+	};
+	AUTO(strings_done) struct strings argv = {0};
+	bool connected = false;
+
+	CHECK(mkdtemp(cache));
+	CHECK_EQ(template_key(&config, cache, test_key, NULL), 0);
+	config.shell = true;
+	CHECK_EQ(template_key(&config, cache, shell_key, NULL), 0);
+	CHECK_STR(shell_key, test_key);
+	argv = vm_argv(&config, 3, 4);
+	for (size_t i = 0; argv.at[i]; i++)
+		connected = connected || strcmp(argv.at[i], "chardev:shell") == 0;
+	CHECK(connected);
+	tree_remove(cache, NULL);
+}
+
 TEST(big_machines_get_more_instructions_a_second)
 {
 	static const struct {
