@@ -294,7 +294,7 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 
 	if (r < 0)
 		return r;
-	r = judge_session(&config->plans->at[index], &session, &result->outcome, err);
+	r = judge_session(run_plan(config, index), &session, &result->outcome, err);
 	keep_session(&session, result);
 	return r;
 }

@@ -24,8 +24,8 @@ KTSTR_TEST(two_cgroups_scx, .scheduler = &fixture)
 KTSTR_TEST(mixed_load, .topology = "1n2l1c2t")
 {
 	return ktstr_run_cgroups(ctx, verdict, err,
-		(struct ktstr_cgroup){.name = "spin", .workers = 2},
-		(struct ktstr_cgroup){.name = "yield", .workers = 2, .work = {.type = KTSTR_WORK_YIELD_HEAVY}},
+		(struct ktstr_cgroup){.name = "spin", .workers = 1},
+		(struct ktstr_cgroup){.name = "yield", .workers = 1, .work = {.type = KTSTR_WORK_YIELD_HEAVY}},
 		(struct ktstr_cgroup){.name = "burst", .workers = 1, .work = {.type = KTSTR_WORK_BURSTY}},
 		(struct ktstr_cgroup){.name = "pipe", .workers = 2, .work = {.type = KTSTR_WORK_PIPE_IO}});
 }

@@ -209,6 +209,21 @@ one=$(digest --no-template) two=$(digest --no-template)
 [ -n "$one" ] && [ "$one" != null ] && [ "$one" = "$two" ]
 check "and two cold boots do" $?
 
+run test --mode det --repeat 12 "${quick[@]}"
+[ "$status" = 0 ] && says '12 passed, 0 failed'
+check "twelve rounds in det are one run" $?
+run explore --mode det --seeds 7..9 --exact eevdf_is_fair_to_two_cgroups "$suite"
+says '3 seeds: ' && says ' 3 different outcomes'
+check "three seeds are three runs" $?
+result=$(find "$work/runs" -path '*003-eevdf*' -name result.json | tail -n 1)
+run replay "$result"
+[ "$status" = 0 ] && says 'the same outcome'
+check "a stored result with its seed and disturber is replayed" $?
+sed -i 's/"idle_ns": /"idle_ns": 1/' "$result"
+run replay "$result"
+[ "$status" = 1 ] && says 'the first difference: stats.window.idle_ns'
+check "and a difference is named" $?
+
 [ "$(wc -l </proc/self/mounts)" = "$mounts" ] && no_qemu
 check "nothing is mounted, no QEMU runs" $?
 echo "1..$n"
