@@ -288,6 +288,7 @@ int drive_plans(const struct drive_options *options, char *const *programs, int 
 		struct test_plans *ret_plans)
 {
 	struct ktstr_error err = {0};
+	const char *wanted;
 	int r;
 
 	for (int i = 0; i < count; i++) {
@@ -307,7 +308,7 @@ int drive_plans(const struct drive_options *options, char *const *programs, int 
 		return cli_usage(options->command, "%s", err.msg);
 	if (ret_plans->len)
 		return 0;
-	log_error("no test matches%s%s", options->selection.exact ? " " : "",
-		  options->selection.exact ?: "");
+	wanted = options->selection.exact ?: options->selection.pattern;
+	log_error("no test matches%s%s", wanted ? " " : "", wanted ?: "");
 	return EXIT_NO_TEST;
 }
