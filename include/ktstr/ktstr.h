@@ -7,5 +7,6 @@
 #include <ktstr/scenario.h>
 #include <ktstr/test.h>
 #include <ktstr/verdict.h>
+#include <ktstr/work.h>
 
 #endif

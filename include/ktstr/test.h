@@ -34,15 +34,29 @@ extern "C" {
 #endif
 
 /*
- * Limits that worker checks judge by. In a scheduler or test declaration, 0 means "as the layer
- * below says": built-in values, then the scheduler's, then the test's; the last that is set wins.
- * A negative limit switches its check off.
+ * Limits that worker checks judge by (the rows AS-1 to AS-13). In a scheduler or test declaration,
+ * 0 means "as the layer below says": built-in values, then the scheduler's, then the test's; the
+ * last that is set wins. A negative limit switches its check off. What has no built-in value is off.
+ *
+ * A check that makes no sense in a mode is a note there: in det a loop's turns say nothing about a
+ * scheduler, so checks of work rates are not judged, and starvation is judged by CPU time alone.
  */
 struct ktstr_checks {
 	double max_gap_ms;                /* between a worker's checkpoints; built in: 2000 */
 	double max_spread_pct;            /* of off-CPU shares within a cgroup; built in: 15 */
 	double max_idle_waiting_pct;      /* machine time idle while workers waited; built in: 25 */
 	int starvation;                   /* > 0 on, < 0 off; built in: on */
+	int isolation;                    /* > 0: workers of a cgroup with a cpuset stay within it */
+	double max_throughput_cv;         /* of work units per CPU second, within a cgroup */
+	double min_work_rate;             /* work units per CPU second, each worker */
+	double max_p99_wake_latency_ns;   /* nearest rank over all wake-ups of a cgroup */
+	double max_wake_latency_cv;       /* over the same */
+	double min_iteration_rate;        /* iterations per second of wall time, each worker */
+	double max_migration_ratio;       /* migrations / iterations, of a cgroup */
+	double min_page_locality;         /* share of pages on the nodes that they should be on */
+	double max_cross_node_migration_ratio;    /* pages moved between nodes / pages */
+	double max_slow_tier_ratio;       /* share of pages on nodes without CPUs */
+	double max_cleanup_ms;            /* from the end of the load until all cgroups are gone */
 };
 
 struct ktstr_scheduler {

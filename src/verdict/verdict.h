@@ -52,6 +52,15 @@ static inline void metric_done(struct metric *metric)
 DEFINE_VEC(metrics, struct metric, metric_done)
 
 #define WORKER_CGROUP_NAME_MAX 64
+#define WORKER_NODES_MAX 64
+#define WORKER_MOVES_MAX 32
+#define WORKER_WAKES_MAX 4096        /* in the sample of a worker's wake-up latencies */
+
+/* A worker was seen on another CPU than before. */
+struct worker_move {
+	uint64_t at_ns;                     /* after the release */
+	int32_t from, to;
+};
 
 /*
  * What one worker found out about itself, and what its parent read of it. Filled by the workload
@@ -79,6 +88,18 @@ struct worker_report {
 	bool ext_enabled;                   /* "ext.enabled": sched_ext scheduled it */
 	uint64_t wake_count;                /* wake-ups measured */
 	uint64_t wake_ns_p50, wake_ns_p99, wake_ns_max;
+	/* A uniform sample of them, unsorted; borrowed from who made the report; NULL: none */
+	const uint64_t *wakes;
+	uint32_t wakes_len;
+	uint32_t role;                      /* shares are compared among workers of one role */
+	bool is_messenger;                  /* wakes others; its own iterations are wake rounds */
+	bool is_host;                       /* runs outside the test's cgroups */
+	uint64_t start_ns;                  /* its release, after the start of the play */
+	struct worker_move moves[WORKER_MOVES_MAX];       /* the first of `migrations` */
+	uint32_t moves_len;
+	/* /proc/PID/numa_maps just before the stop; kernel: Documentation/filesystems/proc.rst */
+	bool pages_known;
+	uint64_t pages[WORKER_NODES_MAX];
 };
 DEFINE_VEC(worker_reports, struct worker_report, vec_keep)
 
@@ -97,15 +118,35 @@ struct cgroup_stats {
 	int32_t max_gap_cpu;
 	uint64_t migrations, iterations;
 	double run_delay_us_mean, run_delay_us_worst;
-	double wake_us_p99, wake_us_median;
+	double wake_us_p99, wake_us_median, wake_cv, wake_tail_ratio;
+	double migration_ratio, iterations_per_worker;
+	double page_locality, cross_node_migration_ratio, slow_tier_ratio;
 };
 DEFINE_VEC(cgroup_stats_list, struct cgroup_stats, vec_keep)
+
+/*
+ * OP-11: something changed on purpose. Steps count from 1; 0 is the backdrop. A step has an event at
+ * its start (after its operations) and one at its end.
+ */
+struct timeline_event {
+	char name[WORKER_CGROUP_NAME_MAX];  /* of the step, or empty */
+	uint64_t elapsed_ns;                /* since the start of the play */
+	uint32_t step;
+	bool end;
+	uint32_t op_count;                  /* operations in it until now */
+	uint32_t op_kinds;                  /* bit (1 << enum ktstr_op_kind) for each kind of them */
+	uint32_t cgroups, workers;          /* that there are at that moment */
+	uint64_t iterations;                /* of all workers so far, ended ones included */
+	uint64_t cpu_ns, wait_ns;           /* schedstat of all workers so far */
+};
+DEFINE_VEC(timeline, struct timeline_event, vec_keep)
 
 /* What a verdict keeps at most; the driver's limits (outcome/limits.h) are no smaller. */
 #define VERDICT_DETAILS_MAX 1000
 #define VERDICT_METRICS_MAX 1000
 #define VERDICT_CGROUPS_MAX 1000
 #define VERDICT_WORKERS_MAX 10000
+#define VERDICT_TIMELINE_MAX 2000
 #define VERDICT_DETAIL_TEXT_MAX 4096      /* bytes; a longer text ends with "..." */
 #define VERDICT_METRIC_NAME_MAX 128       /* bytes */
 
@@ -119,8 +160,10 @@ struct ktstr_verdict {
 	struct worker_reports workers;
 	struct machine_window window;   /* the sum of those judged; wall_ns 0: there was none */
 	size_t window_workers;          /* so many of the workers belong to windows before */
+	struct timeline timeline;
+	uint64_t cleanup_ns;            /* OP-12; 0: nothing was cleaned up */
 	struct {
-		size_t details, metrics, cgroups, workers;
+		size_t details, metrics, cgroups, workers, timeline;
 	} left_out;                     /* what came after the limits above */
 };
 static_assert(KTSTR_KIND_COUNT <= 32, "a kind needs a bit in failed_kinds");
@@ -161,14 +204,33 @@ struct cgroup_stats cgroup_stats_of(const char *name, const struct worker_report
 
 /* --- judging: adds details, and what it judged by, to the verdict ---------------------------- */
 
+/* What the judge knows about a cgroup beside the reports. */
+struct cgroup_facts {
+	const char *name;
+	struct cpuset cpus;             /* where its workers may run; empty: anywhere */
+	struct cpuset nodes;            /* where their pages should be; empty: no expectation */
+	struct cpuset cpuless_nodes;    /* of the machine */
+	uint64_t pages_migrated;        /* /proc/vmstat numa_pages_migrated, over the window */
+	/* Work units are a model's, not a machine's (det): checks of rates become notes. */
+	bool model_units;
+};
+
 /*
- * Judge one cgroup's workers: starved, unfair, stuck, died without a report. Message shapes as in
- * shared/spec/2-capabilities.md 2.8, behind "<cgroup>: ". Shares are compared, so all workers of a
- * cgroup must do the same kind of work. No workers at all, and a check that wants some:
- * inconclusive. The checks are merged over the built-in ones first.
+ * Judge one cgroup's workers by all checks that the limits switch on: starved, unfair, stuck, died
+ * without a report, isolation, rates, latencies, migrations, pages. Message shapes as in
+ * shared/spec/2-capabilities.md 2.8, behind "<cgroup>: ". No workers at all, and a check that wants
+ * some: inconclusive. The checks are merged over the built-in ones first.
  */
 void verdict_judge_cgroup(struct ktstr_verdict *verdict, const struct ktstr_checks *checks,
-			  const char *name, const struct worker_report *reports, size_t count);
+			  const struct cgroup_facts *facts, const struct worker_report *reports,
+			  size_t count);
+
+/* An event for the timeline; past the limit it is only counted. */
+void verdict_timeline(struct ktstr_verdict *verdict, const struct timeline_event *event);
+
+/* OP-12: how long cleaning up took; over max_cleanup_ms it fails (kind other). */
+void verdict_judge_cleanup(struct ktstr_verdict *verdict, const struct ktstr_checks *checks,
+			   uint64_t cleanup_ns);
 
 /*
  * Judge together all workers that were judged since the last window: CPUs idle while workers

@@ -49,11 +49,31 @@ const char *work_type_name(enum ktstr_work_type type);        /* "SpinWait" */
 /* The exact spelling. -EINVAL: it is none; the words suggest the nearest, or list them all. */
 int work_type_parse(struct sv name, enum ktstr_work_type *ret_type, struct ktstr_error *err);
 
-/* The workers of one cgroup. */
+/* The size of a group of workers that work together; 1 for most types. */
+unsigned work_group_size(const struct ktstr_work *work);
+/* Whether the command line may ask for it by name. */
+bool work_type_by_name(enum ktstr_work_type type);
+
+/* Memory policy in the kernel's terms; set by the worker itself before it touches anything. */
+struct worker_mempolicy {
+	enum ktstr_mempolicy_kind kind;
+	struct cpuset nodes;
+	unsigned flags;
+};
+
+/* Workers that do the same, in one cgroup. */
 struct worker_group {
 	const char *cgroup;          /* shorter than WORKER_CGROUP_NAME_MAX */
+	unsigned first_index;        /* of its workers within the cgroup, for names and reports */
+	unsigned role;               /* of its first role; a type uses at most 4, one after the other */
 	unsigned count;
 	struct ktstr_work work;
+	struct ktstr_policy policy;
+	struct worker_mempolicy mempolicy;
+	int nice;
+	bool threads;
+	/* CgroupChurn: directory below which it makes its siblings; NULL where there is none */
+	const char *cgroup_dir;
 };
 DEFINE_VEC(worker_groups, struct worker_group, vec_keep)
 
@@ -78,7 +98,10 @@ int workers_start(const struct workers_config *config, struct workers **ret_work
 		  struct ktstr_error *err);
 
 size_t workers_count(const struct workers *workers);
+/* Its process: what is moved into cgroups. Threads of a group share one. */
 pid_t workers_pid(const struct workers *workers, size_t i);
+/* Its thread; 0 until it holds still (workers_settle()). */
+pid_t workers_tid(const struct workers *workers, size_t i);
 /* The group's part of them; empty reports before workers_stop(). Good until workers_free(). */
 const struct worker_report *workers_reports(const struct workers *workers, size_t group,
 					    size_t *ret_count);
@@ -88,7 +111,29 @@ const struct worker_report *workers_reports(const struct workers *workers, size_
  * let come that far in 5 s is a finding for later, no reason to wait longer.
  */
 void workers_settle(struct workers *workers);
+
+/*
+ * Nice value and policy of each one, by its thread, after it was moved: to be called between
+ * workers_settle() and workers_release(). Deadlines and priorities are checked before the system
+ * call; the words of a failure name cgroup, worker and policy.
+ */
+int workers_schedule(struct workers *workers, struct ktstr_error *err);
+
+/* One worker's CPUs; at any time. A worker that has ended is fine. */
+int workers_set_affinity(struct workers *workers, size_t i, const struct cpuset *cpus,
+			 struct ktstr_error *err);
+
 void workers_release(struct workers *workers);
+
+/* Readable when a worker has ended; then workers_alive() looks and says how many are left. */
+int workers_fd(const struct workers *workers);
+size_t workers_alive(struct workers *workers);
+
+/* While they run: sums over all of them so far. */
+struct workers_progress {
+	uint64_t iterations, cpu_ns, wait_ns;
+};
+struct workers_progress workers_progress(struct workers *workers);
 
 enum workers_event {
 	WORKERS_TIME_IS_UP,
