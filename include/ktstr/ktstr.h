@@ -4,6 +4,7 @@
 #define KTSTR_KTSTR_H
 
 #include <ktstr/error.h>
+#include <ktstr/payload.h>
 #include <ktstr/scenario.h>
 #include <ktstr/test.h>
 #include <ktstr/verdict.h>

@@ -73,6 +73,7 @@ struct ktstr_scheduler {
 };
 
 struct ktstr_ctx;
+struct ktstr_payload;
 
 typedef int ktstr_body(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict,
 		       struct ktstr_error *err);
@@ -93,6 +94,9 @@ struct ktstr_test {
 	/* Guest time from the start of the body until it counts as hung; 0: 30 s + 3 x duration. */
 	unsigned timeout_ms;
 	struct ktstr_checks checks;
+	/* Programs that the body runs (payload.h): they and their include files go into the guest. */
+	const struct ktstr_payload *payload;               /* the primary one */
+	const struct ktstr_payload *const *workloads;      /* KTSTR_PAYLOADS(&a, &b) */
 	const char *const *include_files; /* host files and folders, seen under /include-files */
 	/* The test is about a failure: passing fails it, and with a kind only that one will do. */
 	bool expect_err;

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 
+#include <ktstr/payload.h>
 #include <ktstr/test.h>
 #include <ktstr/verdict.h>
 
@@ -141,12 +142,38 @@ struct timeline_event {
 };
 DEFINE_VEC(timeline, struct timeline_event, vec_keep)
 
+/* P6: what one run of a payload measured. Names and units are owned here. */
+static inline void payload_metric_done(struct ktstr_metric *metric)
+{
+	free((char *)metric->name);
+	free((char *)metric->unit);
+}
+DEFINE_VEC(payload_metrics, struct ktstr_metric, payload_metric_done)
+
+struct payload_record {
+	unsigned index;
+	char *payload;
+	struct payload_metrics metrics;
+	size_t left_out;                    /* metrics past the limit */
+	int exit_code;                      /* negative: killed by that signal */
+	char *stdout_tail, *stderr_tail;
+	struct ktstr_payload_metrics view;  /* what the body sees of it */
+};
+void payload_record_free(struct payload_record *record);
+static inline void payload_record_done(struct payload_record **record)
+{
+	payload_record_free(*record);
+}
+DEFINE_VEC(payload_records, struct payload_record *, payload_record_done)
+
 /* What a verdict keeps at most; the driver's limits (outcome/limits.h) are no smaller. */
 #define VERDICT_DETAILS_MAX 1000
 #define VERDICT_METRICS_MAX 1000
 #define VERDICT_CGROUPS_MAX 1000
 #define VERDICT_WORKERS_MAX 10000
 #define VERDICT_TIMELINE_MAX 2000
+#define VERDICT_PAYLOADS_MAX 1000
+#define VERDICT_PAYLOAD_METRICS_MAX 4096  /* of one payload; a body sees all of them */
 #define VERDICT_DETAIL_TEXT_MAX 4096      /* bytes; a longer text ends with "..." */
 #define VERDICT_METRIC_NAME_MAX 128       /* bytes */
 
@@ -161,9 +188,10 @@ struct ktstr_verdict {
 	struct machine_window window;   /* the sum of those judged; wall_ns 0: there was none */
 	size_t window_workers;          /* so many of the workers belong to windows before */
 	struct timeline timeline;
+	struct payload_records payloads;
 	uint64_t cleanup_ns;            /* OP-12; 0: nothing was cleaned up */
 	struct {
-		size_t details, metrics, cgroups, workers, timeline;
+		size_t details, metrics, cgroups, workers, timeline, payloads;
 	} left_out;                     /* what came after the limits above */
 };
 static_assert(KTSTR_KIND_COUNT <= 32, "a kind needs a bit in failed_kinds");
@@ -173,6 +201,9 @@ DEFINE_AUTO_DONE(struct ktstr_verdict, verdict_done)
 
 /* Something was found: a skip no longer counts, and the state gets no better than this one. */
 void verdict_found(struct ktstr_verdict *verdict, enum ktstr_state state);
+
+/* Takes over a record that is complete; the pointer stays good as long as the verdict. */
+void verdict_payload(struct ktstr_verdict *verdict, struct payload_record *record);
 
 /* Built in values, overridden by each layer that sets a field: default, scheduler, test. */
 struct ktstr_checks checks_default(void);
