@@ -8,6 +8,9 @@
 
 #include "payload/payload.h"
 
+#include "../fuzz/fuzz_payload.c"
+#include "../fuzz/replay.h"
+
 /* --- contract 1.8 ----------------------------------------------------------------------------- */
 
 static struct payload_record *extracted(const char *text, const struct ktstr_metric_hint *hints)
@@ -139,6 +142,11 @@ TEST(M5_hints_are_attached_by_exact_name)
 	CHECK_EQ(record->metrics.at[1].polarity, KTSTR_POLARITY_UNKNOWN);
 	CHECK_STR(record->metrics.at[1].unit, "");
 	payload_record_free(record);
+}
+
+TEST(hostile_output_is_harmless)
+{
+	replay_corpus("payload", LLVMFuzzerTestOneInput);
 }
 
 /* --- M6 and bounds -------------------------------------------------------------------------------- */
