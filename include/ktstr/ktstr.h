@@ -5,6 +5,7 @@
 
 #include <ktstr/error.h>
 #include <ktstr/payload.h>
+#include <ktstr/payloads.h>
 #include <ktstr/scenario.h>
 #include <ktstr/test.h>
 #include <ktstr/verdict.h>

@@ -38,6 +38,11 @@ struct ktstr_scheduler;
 enum ktstr_output {
 	KTSTR_OUTPUT_EXIT_CODE = 0,    /* what it prints is no metric */
 	KTSTR_OUTPUT_JSON,             /* M1 to M4: the numbers in the first JSON document it prints */
+	/*
+	 * Lines "words: 1.5 unit" or "words = 1.5", as sysbench, hackbench and YAML have them; named by
+	 * the words in lower case, joined by '_', below those of the last line that is only "words:".
+	 */
+	KTSTR_OUTPUT_LINES,
 };
 
 enum ktstr_polarity {

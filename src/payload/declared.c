@@ -60,7 +60,7 @@ int payload_check(const struct ktstr_payload *payload, struct ktstr_error *err)
 		return bad(payload, err, "it is a scheduler; put it into .scheduler of the test");
 	if (!payload->binary || !*payload->binary)
 		return bad(payload, err, "binary must not be empty");
-	if ((unsigned)payload->output > KTSTR_OUTPUT_JSON)
+	if ((unsigned)payload->output > KTSTR_OUTPUT_LINES)
 		return bad(payload, err, "output is none of enum ktstr_output");
 	for (; r == 0 && check && check->kind != KTSTR_CHECK_END; check++)
 		r = check_metric_check(payload, check, err);

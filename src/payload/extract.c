@@ -18,33 +18,6 @@ struct walk {
 	bool truncated;
 };
 
-static const struct ktstr_metric_hint *hint_of(const struct ktstr_metric_hint *hints, const char *name)
-{
-	for (; hints && hints->name; hints++) {
-		if (strcmp(hints->name, name) == 0)
-			return hints;
-	}
-	return NULL;
-}
-
-static void add(struct walk *walk, const char *name, double value, enum ktstr_metric_stream stream)
-{
-	const struct ktstr_metric_hint *hint = hint_of(walk->hints, name);
-
-	if (walk->record->metrics.len == PAYLOAD_METRICS_MAX) {
-		walk->record->left_out++;
-		return;
-	}
-	payload_metrics_push(&walk->record->metrics, (struct ktstr_metric){
-		.name = xstrdup(name),
-		.value = value,
-		.polarity = hint ? hint->polarity : KTSTR_POLARITY_UNKNOWN,
-		.target = hint ? hint->target : 0,
-		.unit = xstrdup(hint && hint->unit ? hint->unit : ""),
-		.stream = stream,
-	});
-}
-
 static void walk_value(struct walk *walk, const json_t *value, unsigned depth);
 
 static void walk_below(struct walk *walk, const char *key, const json_t *value, unsigned depth)
@@ -68,7 +41,8 @@ static void walk_value(struct walk *walk, const json_t *value, unsigned depth)
 		double number = json_number_value(value);
 
 		if (isfinite(number) && walk->path.len)
-			add(walk, buf_text(&walk->path), number, walk->stream);
+			payload_add_metric(walk->record, walk->hints, buf_text(&walk->path), number,
+					   walk->stream);
 		return;
 	}
 	if (!json_is_object(value) && !json_is_array(value))
@@ -147,16 +121,7 @@ void payload_extract(struct sv text, enum ktstr_metric_stream stream,
 		return;
 	walk_value(&walk, document, 0);
 	if (walk.truncated)
-		add(&walk, PAYLOAD_TRUNCATED, PAYLOAD_DEPTH_MAX, KTSTR_STREAM_SYNTHESIZED);
+		payload_add_metric(record, hints, PAYLOAD_TRUNCATED, PAYLOAD_DEPTH_MAX,
+				   KTSTR_STREAM_SYNTHESIZED);
 	buf_done(&walk.path);
-}
-
-void payload_measure(const struct ktstr_payload *payload, struct sv out, struct sv errors,
-		     struct payload_record *record)
-{
-	if (payload->output != KTSTR_OUTPUT_JSON)
-		return;
-	payload_extract(out, KTSTR_STREAM_STDOUT, payload->metrics, record);
-	if (record->metrics.len == 0)
-		payload_extract(errors, KTSTR_STREAM_STDERR, payload->metrics, record);
 }

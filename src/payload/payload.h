@@ -38,6 +38,14 @@ int payload_check_flags(const struct ktstr_payload *payload, const struct string
 void payload_extract(struct sv text, enum ktstr_metric_stream stream,
 		     const struct ktstr_metric_hint *hints, struct payload_record *record);
 
+/* The same of lines "words: number". */
+void payload_extract_lines(struct sv text, enum ktstr_metric_stream stream,
+			   const struct ktstr_metric_hint *hints, struct payload_record *record);
+
+/* A metric, with what the hints know of it; past the limit it is only counted. */
+void payload_add_metric(struct payload_record *record, const struct ktstr_metric_hint *hints,
+			const char *name, double value, enum ktstr_metric_stream stream);
+
 /* M4: standard output, and only if it has no metrics, standard error. */
 void payload_measure(const struct ktstr_payload *payload, struct sv out, struct sv errors,
 		     struct payload_record *record);

@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *dump;
 
 	payload_extract(sv_bytes(data, size), KTSTR_STREAM_STDOUT, NULL, record);
+	payload_extract_lines(sv_bytes(data, size), KTSTR_STREAM_STDERR, NULL, record);
 	assert(record->metrics.len <= PAYLOAD_METRICS_MAX);
 	record->view.metrics = record->metrics.at;
 	record->view.metric_count = record->metrics.len;

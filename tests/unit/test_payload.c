@@ -144,6 +144,39 @@ TEST(M5_hints_are_attached_by_exact_name)
 	payload_record_free(record);
 }
 
+static void expect_lines(const char *text, const char *want)
+{
+	struct payload_record *record = xcalloc(1, sizeof(*record));
+	AUTO(buf_done) struct buf have = {0};
+
+	payload_extract_lines(sv_of(text), KTSTR_STREAM_STDOUT, NULL, record);
+	vec_each(metric, &record->metrics)
+		buf_printf(&have, "%s%s=%.10g", have.len ? " " : "", metric->name, metric->value);
+	CHECK_STR(buf_text(&have), want);
+	payload_record_free(record);
+}
+
+TEST(lines_of_words_and_numbers_are_metrics)
+{
+	expect_lines("sysbench 1.0.20 (using system LuaJIT 2.1.0)\n\n"
+		     "CPU speed:\n    events per second:  4502.30\n\n"
+		     "Latency (ms):\n         min:      0.22\n         95th percentile:   0.24\n"
+		     "total time: 1.0003s\n",
+		     "cpu_speed.events_per_second=4502.3 latency_ms.min=0.22 "
+		     "latency_ms.95th_percentile=0.24 total_time=1.0003");
+	expect_lines("Time: 0.011\n", "time=0.011");
+	expect_lines("metrics:\n    - stressor: cpu\n      bogo-ops: 1642\n      rate: 1.5e3\n",
+		     "metrics.bogo_ops=1642 metrics.rate=1500");
+	expect_lines("a=1\nb = -2 %\n", "a=1 b=-2");
+}
+
+TEST(lines_that_hold_no_number_are_none)
+{
+	expect_lines("events (avg/stddev):           4506.0000/0.00\n", "");
+	expect_lines("date: 2026-11-21\nversion: 1.2.3\ntime: 10:20\nnan: nan\ninf: inf\n: 5\n:\n", "");
+	expect_lines("huge: 1e999\n", "");
+}
+
 TEST(hostile_output_is_harmless)
 {
 	replay_corpus("payload", LLVMFuzzerTestOneInput);
