@@ -201,6 +201,7 @@ struct ktstr_scenario {
 	size_t op_count;
 	const struct ktstr_step *steps;                /* KTSTR_STEPS(...); none: one FULL hold */
 	size_t step_count;
+	bool no_cpu_controller;        /* cgroups without weights: the cpu controller stays off */
 };
 
 #define KTSTR_OPS(...)                                                                             \

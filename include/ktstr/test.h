@@ -140,6 +140,8 @@ struct ktstr_test {
 
 const char *ktstr_ctx_topology(const struct ktstr_ctx *ctx);       /* "1n2l4c2t" */
 unsigned ktstr_ctx_cpu_count(const struct ktstr_ctx *ctx);
+unsigned ktstr_ctx_llc_count(const struct ktstr_ctx *ctx);
+unsigned ktstr_ctx_node_count(const struct ktstr_ctx *ctx);        /* NUMA nodes */
 uint64_t ktstr_ctx_duration_ns(const struct ktstr_ctx *ctx);
 unsigned ktstr_ctx_workers_per_cgroup(const struct ktstr_ctx *ctx);
 pid_t ktstr_ctx_scheduler_pid(const struct ktstr_ctx *ctx);        /* 0 under EEVDF */

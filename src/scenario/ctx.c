@@ -20,6 +20,16 @@ EXPORT unsigned ktstr_ctx_cpu_count(const struct ktstr_ctx *ctx)
 	return topology_cpus(&ctx->topology);
 }
 
+EXPORT unsigned ktstr_ctx_llc_count(const struct ktstr_ctx *ctx)
+{
+	return ctx->topology.llcs;
+}
+
+EXPORT unsigned ktstr_ctx_node_count(const struct ktstr_ctx *ctx)
+{
+	return ctx->topology.numa_nodes;
+}
+
 EXPORT uint64_t ktstr_ctx_duration_ns(const struct ktstr_ctx *ctx)
 {
 	return ctx->test->duration_ms * NS_PER_MS;
