@@ -11,6 +11,8 @@
 #define EXIT_INTERRUPTED 130
 
 int cli_test(int argc, char **argv);
+int cli_run(int argc, char **argv);
+int cli_list(int argc, char **argv);
 int cli_kernel(int argc, char **argv);
 int cli_shell(int argc, char **argv);
 int cli_explore(int argc, char **argv);

@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "cli/cli.h"
+#include "cli/helpers.h"
 
 static const struct command {
 	const char *name;
@@ -12,6 +13,8 @@ static const struct command {
 	const char *what;
 } commands[] = {
 	{"test", cli_test, "run the tests of test programs in guests"},
+	{"run", cli_run, "run scenarios of the catalogue in guests, or on this machine"},
+	{"list", cli_list, "name the scenarios of the catalogue"},
 	{"shell", cli_shell, "a shell, or a command, in a guest"},
 	{"explore", cli_explore, "run tests across many seeds, and list the seeds that fail"},
 	{"replay", cli_replay, "run a stored result again and compare"},
@@ -68,6 +71,7 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
 
+	helpers_export();
 	if (!name)
 		return cli_usage(NULL, "which command?");
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)

@@ -244,6 +244,8 @@ static int put_test(struct packer *packer, const struct request_config *config,
 	put_word(packer, WIRE_REQ_TEST_ENV, shape);
 	put_word(packer, WIRE_REQ_TEST_ENV, mode);
 	put_word(packer, WIRE_REQ_TEST_ENV, seed);
+	vec_each(word, &plan->overrides)
+		put_word(packer, WIRE_REQ_TEST_ENV, *word);
 	return 0;
 }
 

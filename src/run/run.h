@@ -15,6 +15,8 @@
 
 /* --- plan.c: tests as data ------------------------------------------------------------------------ */
 
+#define CATALOGUE_PROGRAM "ktstr-catalogue"      /* the test program behind `ktstr run` */
+
 struct scheduler_plan {
 	char *name;
 	char *binary;                 /* as declared: a path or a name to look up */
@@ -35,6 +37,8 @@ struct test_plan {
 	enum ktstr_kind expect_kind;  /* KTSTR_KIND_NONE: any */
 	bool host_only;
 	bool ignored;                 /* runs only when asked for by name */
+	struct strings overrides;     /* "KTSTR_WORKERS=4": what the body's environment says beside */
+	struct strings options;       /* the options of `ktstr test` that changed this plan, to repeat it */
 };
 
 void test_plan_done(struct test_plan *plan);
@@ -51,12 +55,23 @@ int plans_describe(const char *program, struct test_plans *plans, struct ktstr_e
 struct selection {
 	const char *pattern;          /* substring, or a glob when it has one of "*?[" */
 	const char *exact;            /* "name" or "ktstr/name" */
+	char *const *names;           /* these and no others; ends with NULL */
 	const char *topology;
 	uint64_t memory_mib;
 	bool ignored;                 /* include the ones that run only when asked for */
+	/* another scheduler for all of them, or other loads in scenarios that leave them open */
+	const char *scheduler;        /* program; "eevdf": the kernel's own */
+	struct strings scheduler_args;               /* owned */
+	uint64_t duration_ms;
+	uint32_t workers;
+	const char *work_type;
+	bool on_host;                 /* no guests: on this machine, under its own scheduler */
 };
 
-/* Drops what is not wanted, applies overrides. -EINVAL: a bad topology. */
+/*
+ * Drops what is not wanted, applies overrides. -EINVAL: a bad topology or work type; -ENOENT: one of
+ * the names is none, with the nearest one.
+ */
 int plans_select(struct test_plans *plans, const struct selection *selection,
 		 struct ktstr_error *err);
 
@@ -81,6 +96,27 @@ DEFINE_AUTO_DONE(struct run_dir, run_dir_done)
 /* Where the scheduler's program is; -ENOENT lists the places (TD-6). The caller's string. */
 int scheduler_find(const struct scheduler_plan *scheduler, const char *test_program, char **ret_path,
 		   struct ktstr_error *err);
+
+/* --- host_machine.c: this machine as the place of a test -------------------------------------------------- */
+
+/*
+ * The mount point of the cgroup v2 file system in the content of /proc/self/mountinfo
+ * (proc_pid_mountinfo(5)). -ENOENT: there is none. The caller's string.
+ */
+int cgroup_mount_parse(struct sv mountinfo, char **ret_path, struct ktstr_error *err);
+
+/*
+ * What /sys says of this machine's CPUs, when it has the regular shape that a topology can say:
+ * as many CPUs in each core, cores in each LLC and LLCs in each node. Otherwise one LLC of them all.
+ */
+struct topology host_topology(int sys_fd);
+int host_topology_here(struct topology *ret_topology, struct ktstr_error *err);
+
+/*
+ * Whether cgroups of workers can be run on this machine: root, and cgroup v2. *ret_root: the
+ * directory below which they are made, of this process alone; the caller's string.
+ */
+int host_cgroup_root(char **ret_root, struct ktstr_error *err);
 
 /* --- shell.c: a program of the user's choice in a guest, instead of a test ----------------------------- */
 
