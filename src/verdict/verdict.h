@@ -228,6 +228,7 @@ extern const struct check_row check_rows[];
 
 /* 0: not set; negative: off. A switch that is on is positive. */
 double check_value(const struct ktstr_checks *checks, const struct check_row *row);
+void check_set(struct ktstr_checks *checks, const struct check_row *row, double value);
 
 /* Built in values, overridden by each layer that sets a field: default, scheduler, test. */
 struct ktstr_checks checks_default(void);
