@@ -154,8 +154,9 @@ static void judge(const struct scenario *scenario, struct ktstr_verdict *verdict
 		size_t count;
 		const struct worker_report *reports = workers_reports(scenario->workers, i, &count);
 
-		verdict_judge_cgroup(verdict, &checks, scenario->groups.at[i].cgroup, reports,
-				     count);
+		struct cgroup_facts facts = {.name = scenario->groups.at[i].cgroup};
+
+		verdict_judge_cgroup(verdict, &checks, &facts, reports, count);
 	}
 	verdict_judge_machine(verdict, &checks, &window);
 }
