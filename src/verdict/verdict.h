@@ -108,6 +108,7 @@ struct machine_window {
 	uint64_t wall_ns;
 	uint32_t cpus;
 	uint64_t idle_ns;             /* of all CPUs together, from /proc/stat */
+	uint64_t excused_ns;          /* of that: where no worker that waited could have run */
 };
 
 struct cgroup_stats {
