@@ -120,10 +120,14 @@ enum ktstr_op_kind {
 	KTSTR_OP_UNFREEZE,
 	KTSTR_OP_SET_LIMITS,
 	KTSTR_OP_CALL,                 /* `call`: whatever the author wants to happen here */
+	KTSTR_OP_RUN_PAYLOAD,
+	KTSTR_OP_WAIT_PAYLOAD,
+	KTSTR_OP_KILL_PAYLOAD,
 	KTSTR_OP_KIND_COUNT
 };
 
 struct ktstr_play;
+struct ktstr_payload;
 typedef int ktstr_op_call(struct ktstr_play *play, void *arg, struct ktstr_error *err);
 
 struct ktstr_op {
@@ -136,6 +140,7 @@ struct ktstr_op {
 	struct ktstr_limits limits;
 	ktstr_op_call *call;
 	void *arg;
+	const struct ktstr_payload *payload;
 };
 
 #define KTSTR_ADD(...)                                                                             \

@@ -147,12 +147,11 @@ static int open_level_fn(struct cgroups *cgroups, const char *dir, void *arg,
 	return open_level(cgroups, dir, err);
 }
 
-int cgroups_open(struct cgroups *cgroups, const char *root, cgroup_act_fn *act,
-		 struct ktstr_error *err)
+int cgroups_open(struct cgroups *cgroups, const char *root, struct ktstr_error *err)
 {
 	int r;
 
-	*cgroups = (struct cgroups){.root = xstrdup(root), .act = act};
+	cgroups->root = xstrdup(root);
 	r = each_level_above(cgroups, root, 1, open_level_fn, NULL, err);
 	return r < 0 ? r : open_level(cgroups, root, err);
 }

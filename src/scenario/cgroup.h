@@ -35,16 +35,15 @@ struct cgroups {
 	struct strings made;             /* directories, in the order in which they were made */
 	struct switched_ons switched;
 	struct bounded bounded;
-	cgroup_act_fn *act;              /* NULL: cgroup_act() */
+	cgroup_act_fn *act;              /* set it before opening; NULL: cgroup_act() */
 };
 
 /*
  * Make root and what is missing above it, and let children have the controllers cpu and cpuset, as
- * far as the kernel offers them, in every cgroup from the top down to root. act may be NULL.
- * Whatever this returns, *cgroups is the caller's, for cgroups_done().
+ * far as the kernel offers them, in every cgroup from the top down to root. *cgroups was zeroed.
+ * Whatever this returns, it is the caller's, for cgroups_done().
  */
-int cgroups_open(struct cgroups *cgroups, const char *root, cgroup_act_fn *act,
-		 struct ktstr_error *err);
+int cgroups_open(struct cgroups *cgroups, const char *root, struct ktstr_error *err);
 
 /* A cgroup below root, and those above it. -EEXIST: there is something of that name. */
 int cgroups_make(struct cgroups *cgroups, const char *name, struct ktstr_error *err);

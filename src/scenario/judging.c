@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* judging.c - from the reports of a play to findings, and what its timeline tells. */
 #include <assert.h>
-#include <stdio.h>
 
 #include "scenario/play.h"
 
@@ -79,6 +78,7 @@ void place_judge(struct ktstr_play *play, struct place *place)
 	struct ktstr_checks checks = play_checks(play);
 	struct findings findings = {
 		.facts = {.name = place->name,
+			  .weight = place->weight,
 			  .cpuless_nodes = machine_cpuless_nodes(),
 			  .model_units = strcmp(play->ctx->mode, "det") == 0},
 	};

@@ -5,23 +5,6 @@
 
 #include "scenario/play.h"
 
-static const char *const op_names[KTSTR_OP_KIND_COUNT] = {
-	[KTSTR_OP_ADD_CGROUP] = "add_cgroup",
-	[KTSTR_OP_REMOVE_CGROUP] = "remove_cgroup",
-	[KTSTR_OP_SET_CPUSET] = "set_cpuset",
-	[KTSTR_OP_CLEAR_CPUSET] = "clear_cpuset",
-	[KTSTR_OP_SWAP_CPUSETS] = "swap_cpusets",
-	[KTSTR_OP_SPAWN] = "spawn",
-	[KTSTR_OP_STOP_CGROUP] = "stop_cgroup",
-	[KTSTR_OP_SET_AFFINITY] = "set_affinity",
-	[KTSTR_OP_SPAWN_HOST] = "spawn_host",
-	[KTSTR_OP_MOVE_ALL_TASKS] = "move_all_tasks",
-	[KTSTR_OP_FREEZE] = "freeze",
-	[KTSTR_OP_UNFREEZE] = "unfreeze",
-	[KTSTR_OP_SET_LIMITS] = "set_limits",
-	[KTSTR_OP_CALL] = "call",
-};
-
 /* --- adding ------------------------------------------------------------------------------------------- */
 
 /* A cgroup on its way into the play. */
@@ -365,6 +348,9 @@ static int apply(struct ktstr_play *play, const struct ktstr_op *op, struct ktst
 	case KTSTR_OP_SET_LIMITS:
 		return apply_to_place(play, op, err);
 	case KTSTR_OP_NONE:
+	case KTSTR_OP_RUN_PAYLOAD:
+	case KTSTR_OP_WAIT_PAYLOAD:
+	case KTSTR_OP_KILL_PAYLOAD:
 	case KTSTR_OP_KIND_COUNT:
 		break;
 	}
@@ -386,8 +372,7 @@ int play_wrap_step(const struct ktstr_play *play, int code, struct ktstr_error *
 static int wrap_op(const struct ktstr_play *play, const struct ktstr_op *op, int code,
 		   struct ktstr_error *err)
 {
-	bool known = op->kind > KTSTR_OP_NONE && op->kind < KTSTR_OP_KIND_COUNT;
-	const char *word = known ? op_names[op->kind] : "operation";
+	const char *word = op_kind_name(op->kind) ?: "operation";
 
 	if (op->name && op->kind != KTSTR_OP_SPAWN && op->kind != KTSTR_OP_SPAWN_HOST)
 		code = error_wrap(err, code, "%s %s", word, op->name);

@@ -312,6 +312,8 @@ int place_set_limits(struct ktstr_play *play, struct place *place,
 	}
 	if (count >= 0 && limits->cpu_quota_us)
 		place->has_quota = limits->cpu_quota_us != UINT64_MAX;
+	if (count >= 0 && limits->cpu_weight)
+		place->weight = limits->cpu_weight;
 	return count < 0 ? count : 0;
 }
 

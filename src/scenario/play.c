@@ -86,7 +86,8 @@ EXPORT int ktstr_play_begin(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict
 	if (r < 0)
 		return r;
 	play->outranked = outrank_schedulers();
-	r = cgroups_open(&play->cgroups, ctx->cgroup_root, ctx->cgroup_act, err);
+	play->cgroups.act = ctx->cgroup_act;
+	r = cgroups_open(&play->cgroups, ctx->cgroup_root, err);
 	if (r < 0)
 		return r;
 	ctx->play = play;
@@ -257,6 +258,16 @@ EXPORT char *ktstr_play_read(struct ktstr_play *play, const char *cgroup, const 
 		return NULL;
 	}
 	return text.data ? buf_take(&text) : xstrdup("");
+}
+
+char *play_cgroup_file(struct ktstr_play *play, const char *cgroup, const char *file,
+		       struct ktstr_error *err)
+{
+	struct place *place;
+
+	if (place_get(play, cgroup, false, &place, err) < 0)
+		return NULL;
+	return xasprintf("%s/%s", place->dir, file);
 }
 
 EXPORT size_t ktstr_play_tids(const struct ktstr_play *play, const char *cgroup, pid_t *tids,

@@ -27,6 +27,7 @@ struct place {
 	bool is_made;
 	bool is_frozen;
 	bool has_quota;
+	unsigned weight;             /* cpu.weight; 0: as the kernel has it */
 	struct cpuset asked;         /* what cpuset.cpus was set to; empty: nothing */
 	unsigned next_index;         /* of a worker */
 };

@@ -52,6 +52,10 @@ void ctx_set_topology(struct ktstr_ctx *ctx, const struct topology *topology);
 /* The state that ktstr_ctx_random() draws from. */
 uint64_t *ctx_random(struct ktstr_ctx *ctx);
 
+/* The path of a file of a play's cgroup; the caller's, for free(). NULL with *err: there is none. */
+char *play_cgroup_file(struct ktstr_play *play, const char *cgroup, const char *file,
+		       struct ktstr_error *err);
+
 /* Ends the play that a body left open, if it did. */
 void ctx_end_play(struct ktstr_ctx *ctx);
 

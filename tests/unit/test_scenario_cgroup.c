@@ -19,7 +19,7 @@ TEST(controllers_are_enabled_from_the_top_down_as_far_as_they_are_offered)
 	put(&tree, "fs/root/cgroup.controllers", "io cpu\n");
 	put(&tree, "fs/root/cgroup.subtree_control", "");
 	AUTO(free) char *root = below(&tree, "fs/root");
-	CHECK_EQ(cgroups_open(&cgroups, root, NULL, NULL), 0);
+	CHECK_EQ(cgroups_open(&cgroups, root, NULL), 0);
 	AUTO(free) char *fs = below(&tree, "fs");
 	CHECK_STR(cgroups.top, fs);
 	AUTO(free) char *top = get(&tree, "fs/cgroup.subtree_control");
@@ -35,7 +35,7 @@ TEST(what_is_on_already_is_left_alone)
 
 	put(&tree, "cgroup.controllers", "cpuset cpu\n");
 	put(&tree, "cgroup.subtree_control", "cpuset cpu pids\n");
-	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL, NULL), 0);
+	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL), 0);
 	cgroups_done(&cgroups);
 	AUTO(free) char *on = get(&tree, "cgroup.subtree_control");
 	CHECK_STR(on, "cpuset cpu pids");
@@ -49,7 +49,7 @@ TEST(a_controller_that_is_needed_is_switched_on_and_off_again)
 
 	put(&tree, "cgroup.controllers", "memory\n");
 	put(&tree, "cgroup.subtree_control", "");
-	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL, NULL), 0);
+	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL), 0);
 	CHECK_EQ(cgroups_need(&cgroups, "cg_0", "memory", NULL), 0);
 	AUTO(free) char *on = get(&tree, "cgroup.subtree_control");
 	CHECK_STR(on, "+memory");
@@ -68,7 +68,7 @@ TEST(nested_cgroups_get_their_parents_and_all_are_removed)
 
 	make(&tree, "fs");
 	AUTO(free) char *root = below(&tree, "fs/a/b");
-	CHECK_EQ(cgroups_open(&cgroups, root, NULL, NULL), 0);
+	CHECK_EQ(cgroups_open(&cgroups, root, NULL), 0);
 	CHECK_EQ(cgroups_make(&cgroups, "cg_0", NULL), 0);
 	CHECK_EQ(cgroups_make(&cgroups, "x/y/z", NULL), 0);
 	CHECK_EQ(cgroups_make(&cgroups, "x/y/w", NULL), 0);
@@ -107,7 +107,8 @@ static int move_against(unsigned times, int then, struct ktstr_error *err)
 	AUTO(cgroups_done) struct cgroups cgroups = {0};
 	AUTO(tree_done) struct tree tree = tree_new();
 
-	CHECK_EQ(cgroups_open(&cgroups, tree.path, act_busy, NULL), 0);
+	cgroups.act = act_busy;
+	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL), 0);
 	busy_times = times;
 	answer = then;
 	return cgroups_move(&cgroups, "cg_0", 42, err);
@@ -142,7 +143,8 @@ TEST(processes_in_a_cgroup_whose_children_need_a_controller_are_named_as_the_rea
 	struct ktstr_error err = {0};
 
 	put(&tree, "cgroup.controllers", "memory\n");
-	CHECK_EQ(cgroups_open(&cgroups, tree.path, act_busy, NULL), 0);
+	cgroups.act = act_busy;
+	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL), 0);
 	busy_times = 4;
 	answer = 0;
 	CHECK_EQ(cgroups_need(&cgroups, "cg_0", "memory", &err), -EBUSY);
@@ -207,7 +209,7 @@ TEST(a_process_is_moved_by_its_number)
 
 	make(&tree, "cg_0");
 	put(&tree, "cg_0/cgroup.procs", "");
-	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL, NULL), 0);
+	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL), 0);
 	CHECK_EQ(cgroups_move(&cgroups, "cg_0", 4711, NULL), 0);
 	AUTO(free) char *procs = get(&tree, "cg_0/cgroup.procs");
 	CHECK_STR(procs, "4711");
@@ -241,7 +243,8 @@ TEST(all_are_moved_although_some_end_and_others_begin)
 	put(&tree, "from/cgroup.procs", "3\n4\n");
 	moves = 0;
 	forks_left = 2;
-	CHECK_EQ(cgroups_open(&cgroups, tree.path, act_moving, NULL), 0);
+	cgroups.act = act_moving;
+	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL), 0);
 	CHECK_EQ(cgroups_move_all(&cgroups, "from", "to", deadline_in(NS_PER_S), NULL), 0);
 	CHECK_EQ(moves, 4);
 	put(&tree, "from/cgroup.procs", "4\n");
@@ -266,7 +269,7 @@ TEST(a_freeze_waits_for_the_kernel_to_say_so)
 	make(&tree, "cg_0");
 	put(&tree, "cg_0/cgroup.freeze", "");
 	put(&tree, "cg_0/cgroup.events", "populated 1\nfrozen 0\n");
-	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL, NULL), 0);
+	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL), 0);
 	CHECK_EQ(cgroups_freeze(&cgroups, "cg_0", true, deadline_in(30 * NS_PER_MS), &err),
 		 -ETIMEDOUT);
 	CHECK_HAS(err.msg, "/cg_0: its processes do not freeze");
@@ -287,7 +290,7 @@ TEST(a_cgroup_that_does_not_empty_is_left_and_named_and_the_others_go)
 	AUTO(cgroups_done) struct cgroups cgroups = {0};
 	struct ktstr_error err = {0};
 
-	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL, NULL), 0);
+	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL), 0);
 	CHECK_EQ(cgroups_make(&cgroups, "cg_0", NULL), 0);
 	CHECK_EQ(cgroups_make(&cgroups, "cg_1", NULL), 0);
 	put(&tree, "cg_1/cgroup.kill", "");
@@ -306,7 +309,7 @@ TEST(an_empty_cgroup_is_not_waited_for)
 	struct ktstr_error err = {0};
 	uint64_t before = clock_ns();
 
-	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL, NULL), 0);
+	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL), 0);
 	CHECK_EQ(cgroups_make(&cgroups, "cg_0", NULL), 0);
 	put(&tree, "cg_0/cgroup.events", "populated 0\nfrozen 0\n");
 	/* here rmdir() meets a file, which no real cgroup's does */
