@@ -57,6 +57,11 @@ struct ktstr_checks {
 	double max_cross_node_migration_ratio;    /* pages moved between nodes / pages */
 	double max_slow_tier_ratio;       /* share of pages on nodes without CPUs */
 	double max_cleanup_ms;            /* from the end of the load until all cgroups are gone */
+	/*
+	 * In percentage points, between the share of CPU time that a cgroup had among its competitors
+	 * (siblings with the same CPUs and the same time) and the share that its cpu.weight gives it.
+	 */
+	double max_weight_error_pct;
 };
 
 struct ktstr_scheduler {

@@ -7,7 +7,7 @@
 #include "scenario/cgroup.h"
 #include "scenario/scenario.h"
 
-#define MARKER_PREFIX_MAX 64
+#define MARKER_PREFIX "/tmp/ktstr-worker-ready-"
 
 struct ktstr_payload_handle {
 	struct ktstr_ctx *ctx;
@@ -54,6 +54,7 @@ static int find_cgroup(struct ktstr_payload_handle *handle, const struct ktstr_p
 		*ret_procs = play_cgroup_file(config->play, config->cgroup, "cgroup.procs", err);
 		return *ret_procs ? 0 : err ? err->code : -ENOENT;
 	}
+	handle->cgroups.act = handle->ctx->cgroup_act;
 	r = cgroups_open(&handle->cgroups, handle->ctx->cgroup_root, err);
 	if (r == 0)
 		r = cgroups_make(&handle->cgroups, config->cgroup, err);
@@ -226,12 +227,17 @@ EXPORT void ktstr_payload_free(struct ktstr_payload_handle *handle)
 	free(handle);
 }
 
+void ctx_end_payloads(struct ktstr_ctx *ctx)
+{
+	while (ctx->payloads)
+		ktstr_payload_free(ctx->payloads);
+}
+
 EXPORT int ktstr_wait_for_worker_ready(struct ktstr_payload_handle *handle, uint32_t pid,
 				       uint64_t timeout_ns, const char *role,
 				       const char *exit_code_legend, struct ktstr_error *err)
 {
-	char marker[MARKER_PREFIX_MAX];
+	AUTO(free) char *marker = xasprintf(MARKER_PREFIX "%u", pid);
 
-	ktstr_worker_ready_marker_path(pid, marker, sizeof(marker));
 	return payload_wait_marker(handle->child, marker, timeout_ns, role, pid, exit_code_legend, err);
 }
