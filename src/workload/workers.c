@@ -205,6 +205,19 @@ void workers_observe(struct workers *workers)
 	}
 }
 
+/* Who waits for a mate, or sleeps for longer, is not late. */
+void workers_excuse(struct workers *workers, uint64_t since_ns, uint64_t now_ns)
+{
+	for (size_t i = 0; i < workers->count; i++) {
+		_Atomic uint64_t *slot_since_ns = &workers->hands[i].slot->since_ns;
+		uint64_t was = atomic_load(slot_since_ns);
+		uint64_t lost_ns = now_ns - (was > since_ns ? was : since_ns);
+
+		if (was != 0 && was < now_ns)
+			(void)atomic_compare_exchange_strong(slot_since_ns, &was, was + lost_ns);
+	}
+}
+
 struct workers_progress workers_progress(struct workers *workers)
 {
 	struct workers_progress sum = {0};
