@@ -87,13 +87,21 @@ static void go_on_process(pid_t pid, const char *path)
 	(void)kill(pid, SIGCONT);
 }
 
+/* What is left of the parent's; all of the parent's where that is nothing. */
 static void set_cpus(const char *path, const char *text)
 {
+	AUTO(free) char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
 	AUTO(free) char *effective = in_dir(path, "cpuset.cpus.effective");
-	AUTO(free) char *root = below(&fs, "root/cpuset.cpus.effective");
-	AUTO(free) char *all = file_line(AT_FDCWD, root);
+	AUTO(free) char *above_path = in_dir(dir, "cpuset.cpus.effective");
+	AUTO(free) char *above_list = file_line(AT_FDCWD, above_path);
+	AUTO(buf_done) struct buf list = {0};
+	struct cpuset asked, above, both;
 
-	set_file(effective, *text == '\n' ? all : text);
+	CHECK_EQ(cpuset_parse(sv_of(text), &asked, NULL), 0);
+	CHECK_EQ(cpuset_parse(sv_of(above_list), &above, NULL), 0);
+	both = cpus_intersection(&asked, &above);
+	cpuset_format(cpuset_count(&both) ? &both : &above, &list);
+	set_file(effective, buf_text(&list));
 	each_process(path, confine);
 }
 
@@ -117,7 +125,7 @@ static void freeze(const char *path, const char *text)
 	bool frozen = *text == '1';
 
 	each_process(path, frozen ? stop_process : go_on_process);
-	set_file(events, frozen ? "populated 1\nfrozen 1\n" : "populated 1\nfrozen 0\n");
+	set_file(events, frozen ? "populated 0\nfrozen 1\n" : "populated 0\nfrozen 0\n");
 }
 
 static int act(enum cgroup_act what, const char *path, const char *text, struct ktstr_error *err)
@@ -294,7 +302,7 @@ TEST(every_operation_reaches_the_kernel)
 	do_op(play, KTSTR_CLEAR_CPUSET("b"));
 	check_file(play, "b", "cpuset.cpus.effective", all);
 	do_op(play, KTSTR_SET_CPUSET("b", KTSTR_EXACT("0")));
-	check_file(play, "b", "cpuset.cpus.effective", "0\n");
+	check_file(play, "b", "cpuset.cpus.effective", "0");
 	do_op(play, KTSTR_MOVE_ALL("b", "a"));
 	CHECK_EQ(processes(play, "a"), 3);
 	CHECK_EQ(processes(play, "b"), 0);
@@ -306,7 +314,7 @@ TEST(every_operation_reaches_the_kernel)
 				      .limits = {.cpu_quota_us = 20000}});
 	check_file(play, "a", "cpu.max", "20000 100000");
 	do_op(play, KTSTR_FREEZE("a"));
-	check_file(play, "a", "cgroup.events", "populated 1\nfrozen 1\n");
+	check_file(play, "a", "cgroup.events", "populated 0\nfrozen 1\n");
 	do_op(play, KTSTR_UNFREEZE("a"));
 	check_file(play, "a", "cgroup.freeze", "0");
 	do_op(play, KTSTR_SPAWN_HOST("host", .count = 2));
@@ -323,7 +331,7 @@ TEST(every_operation_reaches_the_kernel)
 	CHECK(stage.verdict.workers.at[4].is_host);
 	CHECK_EQ(ktstr_play_end(play, &stage.err), -EINVAL);
 	CHECK_EQ(stage.verdict.timeline.len, 2);
-	CHECK_EQ(stage.verdict.timeline.at[1].op_count, 15);
+	CHECK_EQ(stage.verdict.timeline.at[1].op_count, 14);
 }
 
 TEST(masks_are_random_by_the_seed_and_workers_of_one_mask_are_compared)
@@ -588,9 +596,15 @@ TEST(what_the_kernel_has_is_read_back)
 	do_op(play, KTSTR_SET_CPUSET("a", KTSTR_EXACT("0")));
 	/* a child cannot have what its parent does not have */
 	do_op(play, KTSTR_ADD(.name = "p", .cpus = KTSTR_EXACT("0"), .empty = true));
-	put(&fs, "root/cpuset.cpus.effective", "0");
 	refuse_op(play, KTSTR_ADD(.name = "p/in", .cpus = KTSTR_EXACT("1"), .empty = true),
-		  "");
+		  "add_cgroup: cgroup p/in: cpuset.cpus.effective of p/in is 0, not 1");
+	/* and one whose parent gets less has less too */
+	do_op(play, KTSTR_ADD(.name = "q/in", .workers = 1));
+	put(&fs, "root/ktstr/q/in/cpuset.cpus.effective", "1");
+	refuse_op(play, KTSTR_SET_CPUSET("q", KTSTR_EXACT("0")),
+		  "set_cpuset q: cpuset.cpus.effective of q/in is 1, not 0");
+	put(&fs, "root/ktstr/q/in/cpuset.cpus.effective", "0");
+	refuse_op(play, KTSTR_SET_CPUSET("q", KTSTR_EXACT("0")), "may run on CPUs 0-");
 }
 
 TEST(a_write_that_fails_is_named)
