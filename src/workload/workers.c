@@ -205,17 +205,16 @@ void workers_observe(struct workers *workers)
 	}
 }
 
-void workers_excuse(struct workers *workers, uint64_t from_ns, uint64_t now_ns)
+/* Who waits for a mate, or sleeps for longer, is not late. */
+void workers_excuse(struct workers *workers, uint64_t since_ns, uint64_t now_ns)
 {
 	for (size_t i = 0; i < workers->count; i++) {
-		_Atomic uint64_t *since = &workers->hands[i].slot->since_ns;
-		uint64_t since_ns = atomic_load(since);
+		_Atomic uint64_t *slot_since_ns = &workers->hands[i].slot->since_ns;
+		uint64_t was = atomic_load(slot_since_ns);
+		uint64_t lost_ns = now_ns - (was > since_ns ? was : since_ns);
 
-		/* later: it sleeps on, or waits for a mate */
-		if (since_ns < from_ns)
-			atomic_store(since, since_ns + (now_ns - from_ns));
-		else if (since_ns < now_ns)
-			atomic_store(since, now_ns);
+		if (was != 0 && was < now_ns)
+			(void)atomic_compare_exchange_strong(slot_since_ns, &was, was + lost_ns);
 	}
 }
 
