@@ -9,6 +9,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -38,7 +39,9 @@ struct options {
 	uint32_t slice_us, timeout_ms;
 	uint32_t stall_after_ms, error_after_ms, die_after_ms;        /* 0: never */
 	const char *starve_comm;
-	bool partial, crowd, fail_verify, fail_start, no_attach;
+	uint32_t degrade_after_ms;            /* 0: faults from the beginning */
+	uint32_t faults;                      /* enum scx_ktstr_fault */
+	bool partial, fail_verify, fail_start, no_attach;
 };
 
 struct scheduler {
@@ -91,13 +94,36 @@ static void *first_content(struct bpf_object *object, const char *name, size_t s
 	return memory;
 }
 
+static uint32_t cpu_count(void)
+{
+	long count = sysconf(_SC_NPROCESSORS_CONF);
+
+	return count < SCX_KTSTR_CPUS_MAX ? (uint32_t)count : SCX_KTSTR_CPUS_MAX;
+}
+
+/* The CPUs that share CPU 0's last cache, as bits; CPU 0 alone where sysfs does not say. */
+static uint64_t llc_of_cpu0(void)
+{
+	AUTO(buf_done) struct buf list = {0};
+	struct cpuset cpus = {0};
+
+	if (file_read(AT_FDCWD, "/sys/devices/system/cpu/cpu0/cache/index3/shared_cpu_list", 4096,
+		      &list, NULL) < 0 ||
+	    cpuset_parse(sv_trim(sv_of(buf_text(&list))), &cpus, NULL) < 0)
+		return 1;
+	return cpus.word[0] | 1;
+}
+
 static void set_config(struct bpf_object *object, const struct options *options)
 {
 	struct scx_ktstr_config config = {
 		.slice_ns = options->slice_us * NS_PER_US,
 		.stall_after_ns = options->stall_after_ms * NS_PER_MS,
 		.error_after_ns = options->error_after_ms * NS_PER_MS,
-		.crowd = options->crowd,
+		.faults_after_ns = options->degrade_after_ms * NS_PER_MS,
+		.faults = options->faults,
+		.llc_cpus = options->faults & SCX_KTSTR_ONE_LLC ? llc_of_cpu0() : 0,
+		.cpu_count = cpu_count(),
 	};
 
 	if (options->starve_comm)
@@ -304,6 +330,15 @@ static const char usage[] =
 	"Misbehaviour:\n"
 	"      --starve COMM     never run tasks of this name\n"
 	"      --crowd           run all tasks that may run on CPU 0 only there\n"
+	"      --global-fifo     one queue, first come first served, slices of 200 ms\n"
+	"      --one-llc         run all tasks that may run on CPU 0's LLC only there\n"
+	"      --ignore-weights  treat tasks and cgroups of all weights alike\n"
+	"      --late-wake       leave who wakes waiting until a tick of 20 ms, idle CPUs or not\n"
+	"      --sleeper-penalty send who slept 100 ms behind the others, unless a CPU is idle\n"
+	"      --scatter         never run a task on the same CPU twice, slices of 1 ms\n"
+	"      --degrade-after MS  be fair until then, and only then as above\n"
+	"      --degrade, --slow, --scattershot\n"
+	"                        --global-fifo, --late-wake, --scatter by older names\n"
 	"      --stall-after MS  stop dispatching\n"
 	"      --exit-after MS   raise an error in the BPF program\n"
 	"      --die-after MS    exit with status 1\n"
@@ -319,6 +354,13 @@ enum option_key {
 	KEY_VERBOSE,
 	KEY_STARVE,
 	KEY_CROWD,
+	KEY_GLOBAL_FIFO,
+	KEY_ONE_LLC,
+	KEY_IGNORE_WEIGHTS,
+	KEY_LATE_WAKE,
+	KEY_SLEEPER_PENALTY,
+	KEY_SCATTER,
+	KEY_DEGRADE_AFTER,
 	KEY_STALL,
 	KEY_EXIT,
 	KEY_DIE,
@@ -335,6 +377,16 @@ static const struct option long_options[] = {
 	{"verbose", no_argument, NULL, KEY_VERBOSE},
 	{"starve", required_argument, NULL, KEY_STARVE},
 	{"crowd", no_argument, NULL, KEY_CROWD},
+	{"global-fifo", no_argument, NULL, KEY_GLOBAL_FIFO},
+	{"degrade", no_argument, NULL, KEY_GLOBAL_FIFO},
+	{"one-llc", no_argument, NULL, KEY_ONE_LLC},
+	{"ignore-weights", no_argument, NULL, KEY_IGNORE_WEIGHTS},
+	{"late-wake", no_argument, NULL, KEY_LATE_WAKE},
+	{"slow", no_argument, NULL, KEY_LATE_WAKE},
+	{"sleeper-penalty", no_argument, NULL, KEY_SLEEPER_PENALTY},
+	{"scatter", no_argument, NULL, KEY_SCATTER},
+	{"scattershot", no_argument, NULL, KEY_SCATTER},
+	{"degrade-after", required_argument, NULL, KEY_DEGRADE_AFTER},
 	{"stall-after", required_argument, NULL, KEY_STALL},
 	{"exit-after", required_argument, NULL, KEY_EXIT},
 	{"die-after", required_argument, NULL, KEY_DIE},
@@ -398,7 +450,28 @@ static void set_option(struct options *options, enum option_key key, int index)
 		options->starve_comm = comm();
 		break;
 	case KEY_CROWD:
-		options->crowd = true;
+		options->faults |= SCX_KTSTR_CROWD;
+		break;
+	case KEY_GLOBAL_FIFO:
+		options->faults |= SCX_KTSTR_GLOBAL_FIFO;
+		break;
+	case KEY_ONE_LLC:
+		options->faults |= SCX_KTSTR_ONE_LLC;
+		break;
+	case KEY_IGNORE_WEIGHTS:
+		options->faults |= SCX_KTSTR_IGNORE_WEIGHTS;
+		break;
+	case KEY_LATE_WAKE:
+		options->faults |= SCX_KTSTR_LATE_WAKE;
+		break;
+	case KEY_SLEEPER_PENALTY:
+		options->faults |= SCX_KTSTR_SLEEPER_PENALTY;
+		break;
+	case KEY_SCATTER:
+		options->faults |= SCX_KTSTR_SCATTER;
+		break;
+	case KEY_DEGRADE_AFTER:
+		options->degrade_after_ms = number(index, 1, MS_MAX);
 		break;
 	case KEY_STALL:
 		options->stall_after_ms = number(index, 1, MS_MAX);
