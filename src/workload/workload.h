@@ -148,6 +148,15 @@ int workers_wait(struct workers *workers, struct deadline until, int watch_fd,
 void workers_observe(struct workers *workers);
 
 /*
+ * They stood still from then until now, because somebody froze them, and still do: that is no gap,
+ * and no latency of a wake-up that was due meanwhile. Times on CLOCK_MONOTONIC.
+ */
+void workers_excuse(struct workers *workers, uint64_t from_ns, uint64_t now_ns);
+
+/* Ask each to stop, without waiting: for sets that are to end at the same time. */
+void workers_ask_to_stop(struct workers *workers);
+
+/*
  * For workers that were released: SIGUSR1 to each, and SIGKILL to those that have not ended at the
  * deadline. A task that the scheduler never runs cannot even die: it is given up after one more
  * deadline and stays our child. wait_status is -1 for those that had to be killed.
