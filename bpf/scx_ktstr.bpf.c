@@ -4,10 +4,11 @@
  *
  * Fair: a task that wakes goes straight to an idle CPU if there is one; all others wait in one
  * queue, ordered by vtime, the CPU time that a task has had, stretched by 100 / weight. The *front*
- * is the highest vtime that any task has started to run with. A task joins the queue at most one
- * slice behind the front, so that sleeping, or being tied to a busier CPU, saves up no claim that
- * would starve others; and at most DEBT_SLICES before it, so that having had a CPU for itself
- * leaves no debt. Tasks that compete for the same CPUs stay within these bounds; where tasks are
+ * is the highest vtime that any task has started to run with. A task that wakes joins the queue at
+ * most one slice behind the front, one that never left at most BOUND_SLICES, so that sleeping, or
+ * being tied to a busier CPU, saves up no claim that would starve others, while a light task's one
+ * turn may put the front that far before heavy ones; and at most BOUND_SLICES before it, so that
+ * having had a CPU for itself leaves no debt. Tasks that compete for the same CPUs stay within these bounds; where tasks are
  * tied to CPUs that are unequally busy, the bounds count for more than weights.
  *
  * A task's weight is its own times its cgroup's cpu.weight / 100, so a cgroup gets what its weight
@@ -20,7 +21,7 @@
 #include "ktstr_scx.h"
 
 #define QUEUE 1
-#define DEBT_SLICES 4
+#define BOUND_SLICES 4
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
@@ -134,17 +135,33 @@ static u64 stretch_by_weight(u64 ns, struct task_struct *p)
 	return ns * SCX_WEIGHT_DEFAULT / weight_of(p);
 }
 
+/*
+ * In the ordered queue too: the kernel asks for the next task before it puts the last one back, so
+ * a heavy task cannot have two turns in a row while a light one waits. It gets a long one.
+ */
+static u64 turn_ns(struct task_struct *p)
+{
+	u64 weight = weight_of(p);
+
+	if (weight < SCX_WEIGHT_DEFAULT)
+		weight = SCX_WEIGHT_DEFAULT;
+	if (weight > BOUND_SLICES * SCX_WEIGHT_DEFAULT)
+		weight = BOUND_SLICES * SCX_WEIGHT_DEFAULT;
+	return config.slice_ns * weight / SCX_WEIGHT_DEFAULT;
+}
+
 /* For queues that are not ordered: there weight is the length of a turn. */
 static u64 weighted_slice_ns(struct task_struct *p)
 {
 	return config.slice_ns * p->scx.weight / SCX_WEIGHT_DEFAULT;
 }
 
-static u64 vtime_in_bounds(struct task_struct *p)
+static u64 vtime_in_bounds(struct task_struct *p, u64 enq_flags)
 {
 	u64 front = front_ns;
-	u64 most = front + stretch_by_weight(config.slice_ns * DEBT_SLICES, p);
-	u64 least = front > config.slice_ns ? front - config.slice_ns : 0;
+	u64 claim = config.slice_ns * (enq_flags & SCX_ENQ_WAKEUP ? 1 : BOUND_SLICES);
+	u64 most = front + stretch_by_weight(config.slice_ns * BOUND_SLICES, p);
+	u64 least = front > claim ? front - claim : 0;
 	struct task_time *time = time_of(p);
 
 	if (!time)
@@ -206,7 +223,7 @@ void BPF_PROG(ktstr_enqueue, struct task_struct *p, u64 enq_flags)
 	if (faulty_enqueue(p, enq_flags))
 		return;
 	if (bpf_ksym_exists(scx_bpf_create_dsq))
-		scx_insert_vtime(p, QUEUE, config.slice_ns, vtime_in_bounds(p), enq_flags);
+		scx_insert_vtime(p, QUEUE, turn_ns(p), vtime_in_bounds(p, enq_flags), enq_flags);
 	else
 		scx_insert(p, SCX_DSQ_GLOBAL, weighted_slice_ns(p), enq_flags);
 	wake_idle_cpu(p);

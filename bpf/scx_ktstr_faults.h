@@ -68,7 +68,7 @@ static bool llc_enqueue(struct task_struct *p, u64 enq_flags)
 
 	if (cpu < 0)
 		return false;
-	scx_insert_vtime(p, LLC_QUEUE, config.slice_ns, vtime_in_bounds(p), enq_flags);
+	scx_insert_vtime(p, LLC_QUEUE, turn_ns(p), vtime_in_bounds(p, enq_flags), enq_flags);
 	if (idle && bpf_ksym_exists(scx_bpf_kick_cpu))
 		scx_bpf_kick_cpu(cpu, 0);
 	return true;
@@ -165,12 +165,12 @@ static bool faulty_enqueue(struct task_struct *p, u64 enq_flags)
 		return true;
 	}
 	if (has_fault(SCX_KTSTR_LATE_WAKE) && (enq_flags & SCX_ENQ_WAKEUP)) {
-		scx_insert(p, LATE_QUEUE + (late_ticks & 1), config.slice_ns, enq_flags);
+		scx_insert(p, LATE_QUEUE + (late_ticks & 1), turn_ns(p), enq_flags);
 		return true;
 	}
 	if (has_fault(SCX_KTSTR_SLEEPER_PENALTY) && (enq_flags & SCX_ENQ_WAKEUP)) {
 		vtime = front_ns + stretch_by_weight(SLEEPER_PENALTY_NS, p);
-		scx_insert_vtime(p, QUEUE, config.slice_ns, vtime, enq_flags);
+		scx_insert_vtime(p, QUEUE, turn_ns(p), vtime, enq_flags);
 		wake_idle_cpu(p);
 		return true;
 	}
