@@ -34,6 +34,14 @@
 /* bpf/embed.S */
 extern const char scx_ktstr_object[], scx_ktstr_object_end[];
 extern const char scx_ktstr_reject_object[], scx_ktstr_reject_object_end[];
+extern const char scx_ktstr_loop_object[], scx_ktstr_loop_object_end[];
+
+static const struct program {
+	const char *object, *end;
+	bool is_refused;                      /* by every verifier */
+} fair_program = {scx_ktstr_object, scx_ktstr_object_end, false},
+  reject_program = {scx_ktstr_reject_object, scx_ktstr_reject_object_end, true},
+  loop_program = {scx_ktstr_loop_object, scx_ktstr_loop_object_end, true};
 
 struct options {
 	uint32_t slice_us, timeout_ms;
@@ -41,7 +49,8 @@ struct options {
 	const char *starve_comm;
 	uint32_t degrade_after_ms;            /* 0: faults from the beginning */
 	uint32_t faults;                      /* enum scx_ktstr_fault */
-	bool partial, fail_verify, fail_start, no_attach;
+	const struct program *program;
+	bool partial, fail_start, no_attach;
 };
 
 struct scheduler {
@@ -160,16 +169,16 @@ static int load(const struct options *options, struct scheduler *ret_scheduler,
 		struct ktstr_error *err)
 {
 	AUTO(scheduler_done) struct scheduler scheduler = {0};
-	const char *object = options->fail_verify ? scx_ktstr_reject_object : scx_ktstr_object;
-	const char *end = options->fail_verify ? scx_ktstr_reject_object_end : scx_ktstr_object_end;
+	const struct program *program = options->program;
 	LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "scx_ktstr");
 	uint64_t flags = options->partial ? OPS_SWITCH_PARTIAL : 0;
 	int r;
 
-	scheduler.object = bpf_object__open_mem(object, (size_t)(end - object), &open_options);
+	scheduler.object = bpf_object__open_mem(
+		program->object, (size_t)(program->end - program->object), &open_options);
 	if (!scheduler.object)
 		return error_sys(err, "open the embedded BPF object");
-	if (!options->fail_verify)
+	if (!program->is_refused)
 		set_config(scheduler.object, options);
 	set_ops(scheduler.object, "timeout_ms", &options->timeout_ms, sizeof(options->timeout_ms));
 	set_ops(scheduler.object, "flags", &flags, sizeof(flags));
@@ -177,7 +186,7 @@ static int load(const struct options *options, struct scheduler *ret_scheduler,
 	r = bpf_object__load(scheduler.object);
 	if (r < 0)
 		return error_set(err, r, "the kernel did not load the BPF program: %s", strerror(-r));
-	if (options->fail_verify)
+	if (program->is_refused)
 		return error_set(err, -EPROTO, "the verifier let a program pass that it must refuse");
 
 	r = bpf_object__find_map_fd_by_name(scheduler.object, "doorbell");
@@ -343,6 +352,7 @@ static const char usage[] =
 	"      --exit-after MS   raise an error in the BPF program\n"
 	"      --die-after MS    exit with status 1\n"
 	"      --fail-verify     load a program that the verifier refuses\n"
+	"      --verify-loop     load one with a loop that is too long for it\n"
 	"      --fail-start      exit with status 1 before loading anything\n"
 	"      --no-attach       load, but never attach\n";
 
@@ -365,6 +375,7 @@ enum option_key {
 	KEY_EXIT,
 	KEY_DIE,
 	KEY_FAIL_VERIFY,
+	KEY_VERIFY_LOOP,
 	KEY_FAIL_START,
 	KEY_NO_ATTACH,
 };
@@ -391,6 +402,7 @@ static const struct option long_options[] = {
 	{"exit-after", required_argument, NULL, KEY_EXIT},
 	{"die-after", required_argument, NULL, KEY_DIE},
 	{"fail-verify", no_argument, NULL, KEY_FAIL_VERIFY},
+	{"verify-loop", no_argument, NULL, KEY_VERIFY_LOOP},
 	{"fail-start", no_argument, NULL, KEY_FAIL_START},
 	{"no-attach", no_argument, NULL, KEY_NO_ATTACH},
 	{0},
@@ -483,7 +495,10 @@ static void set_option(struct options *options, enum option_key key, int index)
 		options->die_after_ms = number(index, 1, MS_MAX);
 		break;
 	case KEY_FAIL_VERIFY:
-		options->fail_verify = true;
+		options->program = &reject_program;
+		break;
+	case KEY_VERIFY_LOOP:
+		options->program = &loop_program;
 		break;
 	case KEY_FAIL_START:
 		options->fail_start = true;
@@ -510,7 +525,7 @@ static void parse_options(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = {.slice_us = 5000, .timeout_ms = 4000};
+	struct options options = {.program = &fair_program, .slice_us = 5000, .timeout_ms = 4000};
 	struct ktstr_error err = {0};
 	int r;
 

@@ -600,25 +600,48 @@ TEST(nobody_is_owed_more_than_it_wanted)
 	CHECK(share_pct[0] == 0);
 }
 
-/* In both windows a competitor is missing or competes for something else. */
-TEST(only_siblings_on_the_same_cpus_compete)
+/* Two that the weights would condemn, unless they do not compete. */
+static bool is_unfair(struct cgroup_facts light, struct cgroup_facts heavy, uint64_t heavy_wall_ns)
+{
+	AUTO(verdict_done) struct ktstr_verdict verdict = {0};
+	struct ktstr_checks checks = only((struct ktstr_checks){.max_weight_error_pct = 10});
+	struct worker_report report = worker(0);
+
+	light.weight = 100;
+	heavy.weight = 400;
+	verdict_judge_cgroup(&verdict, &checks, &light, &report, 1);
+	report.wall_ns = heavy_wall_ns;
+	verdict_judge_cgroup(&verdict, &checks, &heavy, &report, 1);
+	judge_weights_now(&verdict);
+	CHECK_EQ(verdict.state, ktstr_verdict_has(&verdict, KTSTR_KIND_UNFAIR) ? KTSTR_FAIL :
+										 KTSTR_INCONCLUSIVE);
+	return verdict.state == KTSTR_FAIL;
+}
+
+TEST(only_siblings_on_the_same_cpus_for_the_same_time_compete)
+{
+	struct cgroup_facts light = {.name = "a/light"}, heavy = {.name = "a/heavy"};
+	struct cgroup_facts elsewhere = heavy;
+
+	CHECK(is_unfair(light, heavy, WALL_NS));
+	CHECK(is_unfair(light, heavy, WALL_NS * 90 / 100));
+	CHECK(!is_unfair(light, heavy, WALL_NS * 89 / 100));
+	cpuset_add(&elsewhere.cpus, 1);
+	CHECK(!is_unfair(light, elsewhere, WALL_NS));
+	CHECK(!is_unfair(light, (struct cgroup_facts){.name = "b/heavy"}, WALL_NS));
+	CHECK(!is_unfair(light, (struct cgroup_facts){.name = "heavy"}, WALL_NS));
+	CHECK(!is_unfair((struct cgroup_facts){.name = "light"}, heavy, WALL_NS));
+}
+
+TEST(competitors_of_one_window_do_not_meet_those_of_the_next)
 {
 	AUTO(verdict_done) struct ktstr_verdict verdict = {0};
 
-	enter(&verdict, "a/light", 100, 1000);
-	enter(&verdict, "b/heavy", 400, 1000);
+	enter(&verdict, "light", 100, 1000);
 	judge_weights_now(&verdict);
-	CHECK(!ktstr_verdict_has(&verdict, KTSTR_KIND_UNFAIR));
+	enter(&verdict, "heavy", 400, 1000);
+	judge_weights_now(&verdict);
 	CHECK_EQ(verdict.state, KTSTR_INCONCLUSIVE);
-	enter(&verdict, "a/light", 100, 1000);
-	judge_weights_now(&verdict);
-	enter(&verdict, "a/heavy", 400, 1000);
-	judge_weights_now(&verdict);
-	CHECK(!ktstr_verdict_has(&verdict, KTSTR_KIND_UNFAIR));
-	enter(&verdict, "a/light", 100, 1000);
-	enter(&verdict, "a/heavy", 400, 1000);
-	judge_weights_now(&verdict);
-	CHECK(ktstr_verdict_has(&verdict, KTSTR_KIND_UNFAIR));
 }
 
 /* --- totals ------------------------------------------------------------------------------------------------------ */
