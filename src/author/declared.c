@@ -131,19 +131,9 @@ static void check_number(struct complaints *complaints, const char *field, unsig
 static void check_checks(struct complaints *complaints, const char *whose,
 			 const struct ktstr_checks *checks)
 {
-	const struct {
-		const char *name;
-		double value;
-	} limits[] = {
-		{"max_gap_ms", checks->max_gap_ms},
-		{"max_spread_pct", checks->max_spread_pct},
-		{"max_idle_waiting_pct", checks->max_idle_waiting_pct},
-	};
-
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		if (!isfinite(limits[i].value))
-			complain(complaints, "%schecks.%s must be a finite number", whose,
-				 limits[i].name);
+	for (const struct check_row *row = check_rows; row->name; row++) {
+		if (!isfinite(check_value(checks, row)))
+			complain(complaints, "%schecks.%s must be a finite number", whose, row->name);
 	}
 }
 

@@ -8,6 +8,7 @@
  *      "memory_mib":2048, "duration_ms":2000, "workers_per_cgroup":2, "timeout_ms":36000,
  *      "expect_err":false, "expect_kind":null or "starved" and its like,
  *      "host_only":false, "ignored":false, "include_files":["data"],
+ *      "checks":{"default":{"max_gap_ms":2000}, "scheduler":null, "test":{"isolation":1}},
  *      "scheduler":null or {"name":"my_sched", "binary":null or "scx_my_sched", "args":["-v"]}}]}
  */
 #include "author/author.h"
@@ -61,6 +62,34 @@ static void put_scheduler(struct json_out *json, const struct ktstr_test *test)
 	jout_end(json);
 }
 
+/* What a layer sets; a negative value switches a check off. NULL: there is no such layer. */
+static void put_layer(struct json_out *json, const char *layer, const struct ktstr_checks *checks)
+{
+	if (!checks) {
+		jout_null(json, layer);
+		return;
+	}
+	jout_object(json, layer);
+	for (const struct check_row *row = check_rows; row->name; row++) {
+		double value = check_value(checks, row);
+
+		if (value > 0 || value < 0)
+			jout_real(json, row->name, value);
+	}
+	jout_end(json);
+}
+
+static void put_checks(struct json_out *json, const struct ktstr_test *test)
+{
+	struct ktstr_checks built_in = checks_default();
+
+	jout_object(json, "checks");
+	put_layer(json, "default", &built_in);
+	put_layer(json, "scheduler", test->scheduler ? &test->scheduler->checks : NULL);
+	put_layer(json, "test", &test->checks);
+	jout_end(json);
+}
+
 static void put_test(struct json_out *json, const struct ktstr_test *test)
 {
 	char text[TOPOLOGY_TEXT_MAX];
@@ -85,6 +114,7 @@ static void put_test(struct json_out *json, const struct ktstr_test *test)
 	jout_array(json, "include_files");
 	put_words(json, test->include_files);
 	jout_end(json);
+	put_checks(json, test);
 	put_scheduler(json, test);
 	jout_end(json);
 }

@@ -99,6 +99,33 @@ static int parse_scheduler(json_t *object, struct test_plan *plan, struct ktstr_
 	return r;
 }
 
+static int parse_layer(json_t *layer, struct ktstr_checks *checks, struct ktstr_error *err)
+{
+	for (const struct check_row *row = check_rows; row->name; row++) {
+		json_t *value = json_object_get(layer, row->name);
+
+		if (value && !json_is_number(value))
+			return bad_field(row->name, err);
+		if (value)
+			check_set(checks, row, json_number_value(value));
+	}
+	return 0;
+}
+
+/* Absent in what was built before there were layers to show; they are only shown here. */
+static int parse_checks(json_t *object, struct test_plan *plan, struct ktstr_error *err)
+{
+	json_t *checks = json_object_get(object, "checks");
+	int r = 0;
+
+	if (checks && !json_is_object(checks))
+		return bad_field("checks", err);
+	for (enum check_layer layer = 0; r == 0 && layer < CHECK_LAYERS; layer++)
+		r = parse_layer(json_object_get(checks, check_layer_word(layer)),
+				&plan->checks[layer], err);
+	return r;
+}
+
 static int parse_expectation(json_t *object, struct test_plan *plan, struct ktstr_error *err)
 {
 	AUTO(free) char *kind = NULL;
@@ -158,6 +185,8 @@ static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error
 		r = get_strings(object, "include_files", &plan->include_files, err);
 	if (r == 0)
 		r = parse_expectation(object, plan, err);
+	if (r == 0)
+		r = parse_checks(object, plan, err);
 	if (r == 0)
 		r = parse_scheduler(object, plan, err);
 	return r < 0 ? error_wrap(err, r, "test %s", plan->name) : 0;

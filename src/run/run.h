@@ -21,6 +21,11 @@ struct scheduler_plan {
 	struct strings args;
 };
 
+/* Who may set a limit; the last one that does wins. */
+enum check_layer { CHECK_LAYER_DEFAULT, CHECK_LAYER_SCHEDULER, CHECK_LAYER_TEST, CHECK_LAYERS };
+
+const char *check_layer_word(enum check_layer layer);        /* "scheduler" */
+
 struct test_plan {
 	char *program;                /* path of the test program */
 	char *name;
@@ -35,6 +40,7 @@ struct test_plan {
 	enum ktstr_kind expect_kind;  /* KTSTR_KIND_NONE: any */
 	bool host_only;
 	bool ignored;                 /* runs only when asked for by name */
+	struct ktstr_checks checks[CHECK_LAYERS];      /* as each layer declares them */
 };
 
 void test_plan_done(struct test_plan *plan);
@@ -46,6 +52,10 @@ int plans_parse(struct sv json, const char *program, struct test_plans *plans,
 
 /* Run the program with --ktstr-describe and append its tests. Its own words are in *err. */
 int plans_describe(const char *program, struct test_plans *plans, struct ktstr_error *err);
+
+/* The limits that a test is judged by and who set each, for people or as JSON (the caller's). */
+void thresholds_to_text(const struct test_plan *plan, struct buf *out);
+json_t *thresholds_to_json(const struct test_plan *plan);
 
 /* What the user wants of them. Strings borrowed; NULL or 0: as declared. */
 struct selection {

@@ -38,12 +38,12 @@ double check_value(const struct ktstr_checks *checks, const struct check_row *ro
 					   *(const double *)(const void *)field;
 }
 
-static void check_set(struct ktstr_checks *checks, const struct check_row *row, double value)
+void check_set(struct ktstr_checks *checks, const struct check_row *row, double value)
 {
 	char *field = (char *)checks + row->offset;
 
 	if (row->type == CHECK_SWITCH)
-		*(int *)(void *)field = value > 0 ? 1 : -1;
+		*(int *)(void *)field = value > 0 ? 1 : value < 0 ? -1 : 0;
 	else
 		*(double *)(void *)field = value;
 }

@@ -181,8 +181,7 @@ static void judge_subjects(struct ktstr_verdict *verdict)
 	static const char *const nothing[SUBJECT_COUNT] = {
 		[SUBJECT_WAKE_LATENCY] = "a check of wake-up latencies is on, and no worker measured any",
 		[SUBJECT_PAGES] = "a check of pages is on, and no pages with expected nodes were seen",
-		[SUBJECT_WEIGHTS] = "max_weight_error_pct is on, and no two sibling cgroups shared "
-				    "the same CPUs for the same time",
+		[SUBJECT_WEIGHTS] = "max_weight_error_pct is on, and no two siblings competed",
 	};
 	uint32_t missing = verdict->wanted & ~verdict->judged_by;
 

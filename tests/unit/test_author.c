@@ -429,6 +429,7 @@ TEST(a_description_has_all_that_the_driver_needs)
 	struct registry registry = registry_of(tests, 2);
 
 	starving.expect_kind = KTSTR_KIND_STARVED;
+	starving.checks = (struct ktstr_checks){.starvation = -1, .max_slow_tier_ratio = 0.5};
 	demo = *registry_find(&linked, "demo_of_a_machine");
 	demo.file = "b.c";
 	demo.line = 3;
@@ -438,12 +439,18 @@ TEST(a_description_has_all_that_the_driver_needs)
 		  "{\"name\":\"starving\",\"file\":\"a.c\",\"line\":7,\"topology\":\"1n1l2c1t\","
 		  "\"memory_mib\":2048,\"duration_ms\":2000,\"workers_per_cgroup\":2,"
 		  "\"timeout_ms\":36000,\"expect_err\":true,\"expect_kind\":\"starved\","
-		  "\"host_only\":false,\"ignored\":false,\"include_files\":[],\"scheduler\":null},"
+		  "\"host_only\":false,\"ignored\":false,\"include_files\":[],"
+		  "\"checks\":{\"default\":{\"max_gap_ms\":2000,\"max_spread_pct\":15,"
+		  "\"max_idle_waiting_pct\":25,\"starvation\":1},\"scheduler\":null,"
+		  "\"test\":{\"starvation\":-1,\"max_slow_tier_ratio\":0.5}},\"scheduler\":null},"
 		  "{\"name\":\"demo_of_a_machine\",\"file\":\"b.c\",\"line\":3,"
 		  "\"topology\":\"2n2l3c1t\",\"memory_mib\":2048,\"duration_ms\":2000,"
 		  "\"workers_per_cgroup\":2,\"timeout_ms\":36000,\"expect_err\":false,"
 		  "\"expect_kind\":null,\"host_only\":false,\"ignored\":true,"
-		  "\"include_files\":[\"data\"],\"scheduler\":{\"name\":\"quick\","
+		  "\"include_files\":[\"data\"],"
+		  "\"checks\":{\"default\":{\"max_gap_ms\":2000,\"max_spread_pct\":15,"
+		  "\"max_idle_waiting_pct\":25,\"starvation\":1},\"scheduler\":{},\"test\":{}},"
+		  "\"scheduler\":{\"name\":\"quick\","
 		  "\"binary\":\"scx_quick\",\"args\":[\"-v\",\"--slice\",\"2\"]}}]}\n");
 }
 
