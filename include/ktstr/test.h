@@ -47,7 +47,7 @@ struct ktstr_checks {
 	double max_idle_waiting_pct;      /* machine time idle while workers waited; built in: 25 */
 	int starvation;                   /* > 0 on, < 0 off; built in: on */
 	int isolation;                    /* > 0: workers of a cgroup with a cpuset stay within it */
-	double max_throughput_cv;         /* of work units per CPU second, within a cgroup */
+	double max_throughput_cv;         /* of work units per CPU second, among workers of a role */
 	double min_work_rate;             /* work units per CPU second, each worker */
 	double max_p99_wake_latency_ns;   /* nearest rank over all wake-ups of a cgroup */
 	double max_wake_latency_cv;       /* over the same */

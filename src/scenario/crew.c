@@ -323,6 +323,11 @@ int crews_stop(struct ktstr_play *play, struct place *place, struct ktstr_error 
 		if ((*crew)->is_running && (!place || (*crew)->place == place))
 			workers_observe((*crew)->workers);
 	}
+	/* one that does not stop in time must not give the others more of it */
+	vec_each (crew, &play->crews) {
+		if ((*crew)->is_running && (!place || (*crew)->place == place))
+			workers_ask_to_stop((*crew)->workers);
+	}
 	vec_each (crew, &play->crews) {
 		if (!(*crew)->is_running || (place && (*crew)->place != place))
 			continue;

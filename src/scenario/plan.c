@@ -127,13 +127,14 @@ static int add_kind(struct ktstr_ctx *ctx, const struct crew_place *place, struc
 		.threads = workers->threads,
 		.cgroup_dir = place->dir,
 	};
+	r = mempolicy_resolve(&ctx->topology, &workers->mempolicy, &place->cpus,
+			      &group.mempolicy.nodes, err);
+	if (r < 0)
+		return error_wrap(err, r, "cgroup %s", place->name);
 	r = worker_group_check(&group, err);        /* its words name the cgroup */
 	if (r < 0)
 		return r;
-	r = mempolicy_resolve(&ctx->topology, &workers->mempolicy, &place->cpus,
-			      &group.mempolicy.nodes, err);
-	if (r == 0)
-		r = resolve_masks(ctx, place, workers, plan, err);
+	r = resolve_masks(ctx, place, workers, plan, err);
 	if (r < 0)
 		return error_wrap(err, r, "cgroup %s", place->name);
 	worker_groups_push(&plan->groups, group);

@@ -206,7 +206,6 @@ static void wait_until(struct ktstr_play *play, struct deadline deadline)
 
 EXPORT int ktstr_play_hold(struct ktstr_play *play, uint64_t ns, struct ktstr_error *err)
 {
-	struct deadline deadline = deadline_in(ns);
 	int r;
 
 	if (play->has_ended)
@@ -220,7 +219,7 @@ EXPORT int ktstr_play_hold(struct ktstr_play *play, uint64_t ns, struct ktstr_er
 	if (r < 0)
 		return r;
 	tell_start(play);
-	wait_until(play, deadline);
+	wait_until(play, deadline_in(ns));
 	return play->scheduler_died ? 0 : 1;
 }
 

@@ -25,12 +25,15 @@ static bool hardly_ran(const struct worker_report *report)
 	       ran * 100 < wall * STARVED_CPU_PCT;
 }
 
-/* For so long at a stretch it could have run and only waited. */
-static bool waited_through(const struct worker_report *report, double limit_ms)
+/*
+ * For so long at a stretch it could have run and only waited. A gap limit that was chosen lower is a
+ * wish for speed and makes nobody starve; one that was chosen higher allows for more.
+ */
+static bool waited_through(const struct worker_report *report, double gap_limit_ms)
 {
-	double gap = (double)report->max_gap_ns;
+	double gap = (double)report->max_gap_ns, built_in_ms = checks_default().max_gap_ms;
 
-	return limit_ms > 0 && ms_of(report->max_gap_ns) > limit_ms &&
+	return ms_of(report->max_gap_ns) > (gap_limit_ms > built_in_ms ? gap_limit_ms : built_in_ms) &&
 	       (double)report->run_delay_ns * 100 >= gap * STARVED_WAIT_PCT;
 }
 

@@ -7,7 +7,7 @@
 
 /* What the machine and the workers of one window did, in seconds of CPU time. */
 struct waste {
-	double waited, idle, excused, total;
+	double waited, idle, total;        /* idle: what is not excused */
 	struct cpuset cpus;
 	size_t workers;
 };
@@ -21,8 +21,7 @@ static struct waste waste_of(const struct machine_window *window,
 			     const struct worker_report *reports, size_t count)
 {
 	struct waste waste = {
-		.idle = seconds(window->idle_ns),
-		.excused = seconds(window->excused_ns),
+		.idle = seconds(window->idle_ns) - seconds(window->excused_ns),
 		.total = seconds(window->wall_ns) * window->cpus,
 		.workers = count,
 	};
@@ -42,8 +41,7 @@ static struct waste waste_of(const struct machine_window *window,
 static void judge_waste(struct ktstr_verdict *verdict, const struct waste *waste, uint32_t cpus,
 			double limit_pct)
 {
-	double usable = waste->idle > waste->excused ? waste->idle - waste->excused : 0;
-	double wasted = waste->waited < usable ? waste->waited : usable;
+	double wasted = waste->waited < waste->idle ? waste->waited : waste->idle;
 	double wasted_pct = wasted / waste->total * 100;
 
 	if (limit_pct < 0 || wasted_pct <= limit_pct)
@@ -183,8 +181,7 @@ static void judge_subjects(struct ktstr_verdict *verdict)
 	static const char *const nothing[SUBJECT_COUNT] = {
 		[SUBJECT_WAKE_LATENCY] = "a check of wake-up latencies is on, and no worker measured any",
 		[SUBJECT_PAGES] = "a check of pages is on, and no pages with expected nodes were seen",
-		[SUBJECT_WEIGHTS] = "max_weight_error_pct is on, and no two sibling cgroups shared "
-				    "the same CPUs for the same time",
+		[SUBJECT_WEIGHTS] = "max_weight_error_pct is on, and no two siblings competed",
 	};
 	uint32_t missing = verdict->wanted & ~verdict->judged_by;
 

@@ -137,38 +137,46 @@ TEST(as_1_in_det_waiting_for_the_whole_window_starves_whatever_was_done)
 		  "cg: tid 100 starved (ran 19.0ms of 2000.0ms, waited 1981.0ms)");
 }
 
-TEST(as_1_in_det_waiting_for_longer_than_the_gap_limit_starves)
+static struct worker_report with_gap(uint64_t gap_ms)
 {
-	struct ktstr_checks checks = {.starvation = 1};
-	AUTO(verdict_done) struct ktstr_verdict verdict = {0};
 	struct worker_report report = worker(0);
 
-	checks = only(checks);
-	checks.max_gap_ms = 500;
-	report.max_gap_ns = 500 * NS_PER_MS;
-	verdict_judge_cgroup(&verdict, &checks, &cg_det, &report, 1);
-	CHECK_EQ(verdict.state, KTSTR_PASS);
-	report.max_gap_ns = 501 * NS_PER_MS;
-	report.max_gap_at_ns = 700 * NS_PER_MS;
-	verdict_judge_cgroup(&verdict, &checks, &cg_det, &report, 1);
-	CHECK(ktstr_verdict_has(&verdict, KTSTR_KIND_STARVED));
-	CHECK(ktstr_verdict_has(&verdict, KTSTR_KIND_STUCK));
-	CHECK_STR(verdict.details.at[0].text, "cg: tid 100 starved (no CPU for 501ms until +700ms)");
-	CHECK_STR(verdict.details.at[1].text,
-		  "cg: tid 100 stuck 501ms on cpu0 at +700ms (threshold 500ms)");
+	report.wall_ns = 5 * NS_PER_S;
+	report.run_delay_ns = 4 * NS_PER_S;
+	report.max_gap_ns = gap_ms * NS_PER_MS;
+	report.max_gap_at_ns = 4000 * NS_PER_MS;
+	return report;
+}
+
+TEST(as_1_in_det_waiting_for_longer_than_the_limit_at_a_stretch_starves)
+{
+	struct ktstr_checks on = {.starvation = 1};
+	struct worker_report report = with_gap(2000);
+
+	judged_as(on, &cg_det, &report, 1, 0, NULL);
+	report = with_gap(2001);
+	judged_as(on, &cg_det, &report, 1, KTSTR_KIND_STARVED,
+		  "cg: tid 100 starved (no CPU for 2001ms until +4000ms)");
+	judged_as(on, &cg, &report, 1, 0, NULL);
+	on.max_gap_ms = 3000;
+	judged_as(on, &cg_det, &report, 1, 0, NULL);
+}
+
+TEST(as_1_a_low_gap_limit_starves_nobody)
+{
+	struct worker_report report = with_gap(501);
+
+	judged_as((struct ktstr_checks){.starvation = 1, .max_gap_ms = 500}, &cg_det, &report, 1,
+		  KTSTR_KIND_STUCK, "cg: tid 100 stuck 501ms on cpu0 at +4000ms (threshold 500ms)");
 }
 
 /* It held a CPU and made no progress: that is stuck, and nobody took its CPU away. */
 TEST(as_1_in_det_a_gap_without_waiting_does_not_starve)
 {
-	struct worker_report report = worker(0);
+	struct worker_report report = with_gap(2001);
 
-	report.max_gap_ns = 501 * NS_PER_MS;
-	report.run_delay_ns = 100 * NS_PER_MS;
-	judged_as((struct ktstr_checks){.starvation = 1, .max_gap_ms = 500}, &cg_det, &report, 1,
-		  KTSTR_KIND_STUCK, "cg: tid 100 stuck 501ms on cpu0 at +500ms (threshold 500ms)");
-	judged_as((struct ktstr_checks){.starvation = 1, .max_gap_ms = 500}, &cg, &report, 1,
-		  KTSTR_KIND_STUCK, "cg: tid 100 stuck 501ms on cpu0 at +500ms (threshold 500ms)");
+	report.run_delay_ns = 1800 * NS_PER_MS;
+	judged_as((struct ktstr_checks){.starvation = 1}, &cg_det, &report, 1, 0, NULL);
 }
 
 /* --- AS-3: who is compared --------------------------------------------------------------------- */
@@ -592,25 +600,48 @@ TEST(nobody_is_owed_more_than_it_wanted)
 	CHECK(share_pct[0] == 0);
 }
 
-/* In both windows a competitor is missing or competes for something else. */
-TEST(only_siblings_on_the_same_cpus_compete)
+/* Two that the weights would condemn, unless they do not compete. */
+static bool is_unfair(struct cgroup_facts light, struct cgroup_facts heavy, uint64_t heavy_wall_ns)
+{
+	AUTO(verdict_done) struct ktstr_verdict verdict = {0};
+	struct ktstr_checks checks = only((struct ktstr_checks){.max_weight_error_pct = 10});
+	struct worker_report report = worker(0);
+
+	light.weight = 100;
+	heavy.weight = 400;
+	verdict_judge_cgroup(&verdict, &checks, &light, &report, 1);
+	report.wall_ns = heavy_wall_ns;
+	verdict_judge_cgroup(&verdict, &checks, &heavy, &report, 1);
+	judge_weights_now(&verdict);
+	CHECK_EQ(verdict.state, ktstr_verdict_has(&verdict, KTSTR_KIND_UNFAIR) ? KTSTR_FAIL :
+										 KTSTR_INCONCLUSIVE);
+	return verdict.state == KTSTR_FAIL;
+}
+
+TEST(only_siblings_on_the_same_cpus_for_the_same_time_compete)
+{
+	struct cgroup_facts light = {.name = "a/light"}, heavy = {.name = "a/heavy"};
+	struct cgroup_facts elsewhere = heavy;
+
+	CHECK(is_unfair(light, heavy, WALL_NS));
+	CHECK(is_unfair(light, heavy, WALL_NS * 90 / 100));
+	CHECK(!is_unfair(light, heavy, WALL_NS * 89 / 100));
+	cpuset_add(&elsewhere.cpus, 1);
+	CHECK(!is_unfair(light, elsewhere, WALL_NS));
+	CHECK(!is_unfair(light, (struct cgroup_facts){.name = "b/heavy"}, WALL_NS));
+	CHECK(!is_unfair(light, (struct cgroup_facts){.name = "heavy"}, WALL_NS));
+	CHECK(!is_unfair((struct cgroup_facts){.name = "light"}, heavy, WALL_NS));
+}
+
+TEST(competitors_of_one_window_do_not_meet_those_of_the_next)
 {
 	AUTO(verdict_done) struct ktstr_verdict verdict = {0};
 
-	enter(&verdict, "a/light", 100, 1000);
-	enter(&verdict, "b/heavy", 400, 1000);
+	enter(&verdict, "light", 100, 1000);
 	judge_weights_now(&verdict);
-	CHECK(!ktstr_verdict_has(&verdict, KTSTR_KIND_UNFAIR));
+	enter(&verdict, "heavy", 400, 1000);
+	judge_weights_now(&verdict);
 	CHECK_EQ(verdict.state, KTSTR_INCONCLUSIVE);
-	enter(&verdict, "a/light", 100, 1000);
-	judge_weights_now(&verdict);
-	enter(&verdict, "a/heavy", 400, 1000);
-	judge_weights_now(&verdict);
-	CHECK(!ktstr_verdict_has(&verdict, KTSTR_KIND_UNFAIR));
-	enter(&verdict, "a/light", 100, 1000);
-	enter(&verdict, "a/heavy", 400, 1000);
-	judge_weights_now(&verdict);
-	CHECK(ktstr_verdict_has(&verdict, KTSTR_KIND_UNFAIR));
 }
 
 /* --- totals ------------------------------------------------------------------------------------------------------ */
