@@ -7,7 +7,7 @@
 
 /* What the machine and the workers of one window did, in seconds of CPU time. */
 struct waste {
-	double waited, idle, total;
+	double waited, idle, excused, total;
 	struct cpuset cpus;
 	size_t workers;
 };
@@ -22,6 +22,7 @@ static struct waste waste_of(const struct machine_window *window,
 {
 	struct waste waste = {
 		.idle = seconds(window->idle_ns),
+		.excused = seconds(window->excused_ns),
 		.total = seconds(window->wall_ns) * window->cpus,
 		.workers = count,
 	};
@@ -41,7 +42,8 @@ static struct waste waste_of(const struct machine_window *window,
 static void judge_waste(struct ktstr_verdict *verdict, const struct waste *waste, uint32_t cpus,
 			double limit_pct)
 {
-	double wasted = waste->waited < waste->idle ? waste->waited : waste->idle;
+	double usable = waste->idle > waste->excused ? waste->idle - waste->excused : 0;
+	double wasted = waste->waited < usable ? waste->waited : usable;
 	double wasted_pct = wasted / waste->total * 100;
 
 	if (limit_pct < 0 || wasted_pct <= limit_pct)
@@ -204,6 +206,7 @@ static void judge_window(struct ktstr_verdict *verdict, const struct ktstr_check
 		.wall_ns = saturating_add(verdict->window.wall_ns, window->wall_ns),
 		.cpus = window->cpus,
 		.idle_ns = saturating_add(verdict->window.idle_ns, window->idle_ns),
+		.excused_ns = saturating_add(verdict->window.excused_ns, window->excused_ns),
 	};
 	verdict->window_workers = verdict->workers.len;
 	if (count == 0)

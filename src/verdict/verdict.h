@@ -112,6 +112,7 @@ struct machine_window {
 	uint64_t wall_ns;
 	uint32_t cpus;
 	uint64_t idle_ns;             /* of all CPUs together, from /proc/stat */
+	uint64_t excused_ns;          /* of that: where no worker that waited could have run */
 };
 
 struct cgroup_stats {
@@ -326,8 +327,8 @@ void verdict_judge_cleanup(struct ktstr_verdict *verdict, const struct ktstr_che
 
 /*
  * Judge together all workers that were judged since the last window: CPUs idle while workers
- * waited, and shares of CPU time by weight. The waste is min(sum of run delays, idle time) as a
- * share of all CPU time. A check of latencies, pages or weights that is on and found nothing to
+ * waited, and shares of CPU time by weight. The waste is min(sum of run delays, idle time that is
+ * not excused) as a share of all CPU time. A check of latencies, pages or weights that is on and found nothing to
  * judge in any cgroup of the window is inconclusive. Call it for every window, after its cgroups;
  * without CPUs or time it finds nothing else.
  */

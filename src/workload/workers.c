@@ -335,13 +335,14 @@ static void kill_living(struct workers *workers)
 }
 
 /* A worker's look at its flag and the sleep that follows are not one step: so ask again. */
-static void ask_to_stop(struct workers *workers)
+static void wait_for_reports(struct workers *workers)
 {
 	struct deadline deadline = deadline_in(workers->stop_timeout_ns);
 
 	while (workers->alive && !deadline_passed(deadline)) {
-		ask_living(workers);
 		wait_all_ended(workers, deadline_earlier(deadline, deadline_in(STOP_REPEAT_NS)));
+		if (workers->alive)
+			ask_living(workers);
 	}
 }
 
@@ -391,19 +392,24 @@ static void make_report(struct workers *workers, size_t i)
 	report_complete(report, &hand->evidence);
 }
 
-void workers_stop(struct workers *workers)
+void workers_ask_to_stop(struct workers *workers)
 {
-	uint64_t stop_ns;
-
 	assert(workers->shared->release_ns);
 	observe_scheduler(workers);
-	stop_ns = clock_ns();
-	ask_to_stop(workers);
+	workers->asked_ns = clock_ns();
+	ask_living(workers);
+}
+
+void workers_stop(struct workers *workers)
+{
+	if (workers->asked_ns == 0)
+		workers_ask_to_stop(workers);
+	wait_for_reports(workers);
 	for (size_t i = 0; i < workers->process_count; i++) {
 		if (workers->processes[i].ended)
 			reap(&workers->processes[i]);
 	}
-	end_evidence(workers, stop_ns);
+	end_evidence(workers, workers->asked_ns);
 	if (workers->alive)
 		kill_living(workers);
 	for (size_t i = 0; i < workers->count; i++)

@@ -52,6 +52,7 @@ struct workers {
 	size_t group_count;
 	int events_fd;               /* epoll: the pidfds of those that have not ended */
 	int ready_fd, proc_fd;
+	uint64_t asked_ns;           /* when they were asked to stop; 0: not yet */
 	uint64_t stop_timeout_ns, kill_timeout_ns;
 };
 

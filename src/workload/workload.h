@@ -204,6 +204,12 @@ int workers_wait(struct workers *workers, struct deadline until, int watch_fd,
 void workers_observe(struct workers *workers);
 
 /*
+ * What workers_stop() does first: pages are looked at, and each is asked to stop. For sets that are
+ * to end at the same time, before the first of them is waited for.
+ */
+void workers_ask_to_stop(struct workers *workers);
+
+/*
  * For workers that were released: pages of memory by node are looked at (where there are several
  * nodes, or a memory policy), then SIGUSR1 to each, and SIGKILL to those that have not ended at the
  * deadline. A task that the scheduler never runs cannot even die: it is given up after one more
