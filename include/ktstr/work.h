@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-/* In the order of the names' table in src/workload/names.c; [n]: the size of a group. */
+/* [n]: the size of a group; 1 for the others. What counts as what: src/workload/workload.h. */
 enum ktstr_work_type {
 	KTSTR_WORK_SPIN_WAIT = 0,      /* tight spin, `iterations` (1024) turns a cycle */
 	KTSTR_WORK_YIELD_HEAVY,        /* tiny work, then sched_yield() */
@@ -29,7 +29,7 @@ enum ktstr_work_type {
 	KTSTR_WORK_FUTEX_PING_PONG,    /* [2] the same over a futex */
 	KTSTR_WORK_CACHE_PRESSURE,     /* read-modify-write of `bytes` (32 KiB) by `stride` (64) */
 	KTSTR_WORK_CACHE_YIELD,        /* the same, then sched_yield() */
-	KTSTR_WORK_CACHE_PIPE,         /* [2] the same `iterations` (1024) times, then a pipe exchange */
+	KTSTR_WORK_CACHE_PIPE,         /* [2] `iterations` (1024) such accesses, then a pipe exchange */
 	KTSTR_WORK_FUTEX_FAN_OUT,      /* [fan_out + 1] one wakes fan_out (4), each spins `iterations` */
 	/*
 	 * [fan_out + 1] the messenger stamps the time and wakes fan_out (4) workers every sleep_ns
@@ -46,11 +46,15 @@ enum ktstr_work_type {
 	KTSTR_WORK_MUTEX_CONTENTION,
 	KTSTR_WORK_CUSTOM,             /* `custom`; not by name */
 	KTSTR_WORK_THUNDERING_HERD,    /* [fan_out + 1, 7] FUTEX_WAKE of all, every sleep_ns (5 ms) */
-	/* [fan_out producers (2) + fan_in consumers (1)] 1,000 items/s each, `operations` (4096) to consume */
+	/*
+	 * [fan_out + fan_in] each of fan_out (2) producers puts 1,000 items/s into a queue of 1024, each
+	 * of fan_in (1) consumers takes one and spins for `operations` (4096)
+	 */
 	KTSTR_WORK_PRODUCER_CONSUMER_IMBALANCE,
-	KTSTR_WORK_RT_STARVATION,      /* [fan_out FIFO hogs (1) + fan_in normal ones (1)] rt_priority (50) */
-	KTSTR_WORK_WAKE_CHAIN,         /* [fan_out: depth (4)] a ring of hops; sleep_ns: spin per hop (100 us) */
-	KTSTR_WORK_CGROUP_CHURN,       /* writes itself into one of fan_out (2) siblings every sleep_ns (100 ms) */
+	KTSTR_WORK_RT_STARVATION,      /* [fan_out (1) FIFO hogs + fan_in (1) normal] rt_priority (50) */
+	KTSTR_WORK_WAKE_CHAIN,         /* [fan_out: depth (4)] a ring of hops, each spins sleep_ns (100 us) */
+	/* spins; every sleep_ns (100 ms) moves itself into the next of fan_out (2) siblings */
+	KTSTR_WORK_CGROUP_CHURN,
 	KTSTR_WORK_PREEMPT_STORM,      /* [1 FIFO flickerer + fan_out (2) normal] sleep_ns (1 ms) */
 	KTSTR_WORK_IDLE_CHURN,         /* burst_ns (1 ms), nanosleep sleep_ns (5 ms) */
 	KTSTR_WORK_TYPE_COUNT

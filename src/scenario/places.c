@@ -261,17 +261,32 @@ static int check_cpus_below(struct ktstr_play *play, const struct place *place,
 	return 0;
 }
 
-int place_set_cpus(struct ktstr_play *play, struct place *place, const struct cpuset *cpus,
-		   struct ktstr_error *err)
+/*
+ * A cpuset with tasks in it cannot become empty (kernel/cgroup/cpuset.c, validate_change()): such a
+ * one gets all CPUs of the machine, of which it has those that its parent has.
+ */
+static int write_cpus(struct ktstr_play *play, const struct place *place, const struct cpuset *cpus,
+		      struct ktstr_error *err)
 {
+	struct cpuset all = cpus_all(&play->ctx->topology);
 	AUTO(buf_done) struct buf text = {0};
-	int r = cgroups_need(&play->cgroups, place->name, "cpuset", err);
+	int r;
 
-	if (r < 0)
-		return r;
 	cpuset_format(cpus, &text);
 	buf_char(&text, '\n');        /* a write of nothing at all would not reach the kernel */
 	r = cgroups_write(&play->cgroups, place->name, "cpuset.cpus", buf_text(&text), err);
+	if (r == -ENOSPC && cpuset_count(cpus) == 0)
+		return write_cpus(play, place, &all, err);
+	return r;
+}
+
+int place_set_cpus(struct ktstr_play *play, struct place *place, const struct cpuset *cpus,
+		   struct ktstr_error *err)
+{
+	int r = cgroups_need(&play->cgroups, place->name, "cpuset", err);
+
+	if (r == 0)
+		r = write_cpus(play, place, cpus, err);
 	if (r < 0)
 		return r;
 	place->asked = *cpus;

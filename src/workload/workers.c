@@ -194,6 +194,14 @@ int workers_wait(struct workers *workers, struct deadline until, int watch_fd,
 	return 0;
 }
 
+/* As if the time that is excused had not been. */
+static uint64_t since_when(const struct slot *slot, uint64_t now_ns)
+{
+	uint64_t since_ns = atomic_load(&slot->since_ns);
+
+	return since_ns < now_ns ? since_ns + slot_excused_ns(slot, since_ns, now_ns) : since_ns;
+}
+
 void workers_observe(struct workers *workers)
 {
 	for (size_t i = 0; i < workers->count; i++) {
@@ -201,21 +209,24 @@ void workers_observe(struct workers *workers)
 
 		hand->evidence.after =
 			task_sample_counters(workers->proc_fd, workers_tid(workers, i));
-		hand->evidence.since_ns = atomic_load(&hand->slot->since_ns);
+		hand->evidence.since_ns = since_when(hand->slot, hand->evidence.after.at_ns);
 	}
 }
 
-void workers_excuse(struct workers *workers, uint64_t from_ns, uint64_t now_ns)
+/*
+ * One excuse for each is enough: only one that did not run between two freezes could need both, and
+ * for it they become one as long as the two together.
+ */
+void workers_excuse(struct workers *workers, uint64_t since_ns, uint64_t now_ns)
 {
 	for (size_t i = 0; i < workers->count; i++) {
-		_Atomic uint64_t *since = &workers->hands[i].slot->since_ns;
-		uint64_t since_ns = atomic_load(since);
+		struct slot *slot = workers->hands[i].slot;
+		uint64_t from_ns = atomic_load(&slot->excused_from_ns);
+		uint64_t to_ns = atomic_load(&slot->excused_to_ns);
+		bool ran = atomic_load(&slot->since_ns) >= to_ns;
 
-		/* later: it sleeps on, or waits for a mate */
-		if (since_ns < from_ns)
-			atomic_store(since, since_ns + (now_ns - from_ns));
-		else if (since_ns < now_ns)
-			atomic_store(since, now_ns);
+		atomic_store(&slot->excused_from_ns, ran ? since_ns : since_ns - (to_ns - from_ns));
+		atomic_store(&slot->excused_to_ns, now_ns);
 	}
 }
 

@@ -128,6 +128,14 @@ static void freeze(const char *path, const char *text)
 	set_file(events, frozen ? "populated 0\nfrozen 1\n" : "populated 0\nfrozen 0\n");
 }
 
+static bool has_processes(const char *path)
+{
+	AUTO(free) char *procs = in_dir(path, "cgroup.procs");
+	AUTO(free) char *line = file_line(AT_FDCWD, procs);
+
+	return line && *line;
+}
+
 static int act(enum cgroup_act what, const char *path, const char *text, struct ktstr_error *err)
 {
 	const char *file = strrchr(path, '/') + 1;
@@ -142,6 +150,8 @@ static int act(enum cgroup_act what, const char *path, const char *text, struct 
 		return error_set(err, -EIO, "write %s: Input/output error", path);
 	if (deaf)
 		return 0;
+	if (strcmp(file, "cpuset.cpus") == 0 && *text == '\n' && has_processes(path))
+		return error_set(err, -ENOSPC, "write %s: No space left on device", path);
 	if (strcmp(file, "cgroup.procs") == 0)
 		move_process(path, text);
 	else
@@ -294,7 +304,7 @@ TEST(every_operation_reaches_the_kernel)
 	do_op(play, KTSTR_SPAWN("b", .count = 2));
 	CHECK_EQ(processes(play, "b"), 2);
 	do_op(play, KTSTR_SWAP_CPUSETS("a", "b"));
-	check_file(play, "a", "cpuset.cpus", "\n");
+	check_file(play, "a", "cpuset.cpus.effective", all);
 	check_file(play, "b", "cpuset.cpus", "0\n");
 	CHECK_EQ(ktstr_play_tids(play, "b", tids, 8), 2);
 	CHECK(sched_getaffinity(tids[1], sizeof(have), (cpu_set_t *)&have) > -1);
