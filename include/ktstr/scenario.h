@@ -11,6 +11,15 @@
  * Every worker is created, moved into its cgroup and only then released. When its time is up it is
  * stopped, reports what happened to it, and is reaped; then the cgroups are removed, on every path.
  * The scheduler's process is watched all the time: its death ends a scenario, as a finding.
+ *
+ * What the kernel was asked for is read back: a cpuset that it cut down, or a worker that may run
+ * elsewhere than it should, is an error that says what the kernel has.
+ *
+ * A worker is judged with those of the cgroup that it is in at its end. Shares of CPU time are
+ * compared among workers that were started together and have the same mask, pages and CPUs with what
+ * the cgroup had at any time while it was there. CPUs that stand idle count against the scheduler
+ * only where a worker that waited was free to run on them: not while its mask, its cpuset or a quota
+ * kept it away, and not before it was there. Time in which workers are frozen counts for nothing.
  */
 #ifndef KTSTR_SCENARIO_H
 #define KTSTR_SCENARIO_H
@@ -25,9 +34,9 @@ extern "C" {
 /* --- CPUs of a cgroup --------------------------------------------------------------------------- */
 
 /*
- * Which CPUs, in terms of the machine at hand. "Usable" are all but the last one, which is left to
- * the rest of the system when the machine has more than two; an exact list may name that one too.
- * What comes out empty is an error.
+ * Which CPUs, in terms of the machine at hand, wherever the cgroup is. "Usable" are all but the last
+ * one, which is left to the rest of the system when the machine has more than two; an exact list may
+ * name that one too. What comes out empty is an error.
  */
 enum ktstr_cpus_kind {
 	KTSTR_CPUS_NONE = 0,           /* no cpuset: what the parent has */
@@ -65,13 +74,19 @@ struct ktstr_limits {
 	uint64_t pids_max;
 };
 
+/*
+ * cgroup v2 lets no process be in a cgroup whose children have controllers, and all of ours have cpu
+ * and cpuset: "a" has workers, or cgroups such as "a/b", and both together are an error. memory, io
+ * and pids are switched on for a cgroup, and those above it, by the first limit that needs them.
+ */
 struct ktstr_cgroup {
 	const char *name;              /* below the test's own cgroup; "a/b" is b inside a */
 	struct ktstr_cpus cpus;
 	struct ktstr_limits limits;
 	/* Its workers. The fields of the first kind are here: .workers is its count. */
 	unsigned workers;              /* 0: the test's workers_per_cgroup */
-	unsigned workers_pct;          /* instead: so many in 100 of the cgroup's CPUs, rounded up */
+	/* instead: so many in 100 of the cgroup's CPUs, rounded up, to whole groups too */
+	unsigned workers_pct;
 	struct ktstr_work work;
 	struct ktstr_policy policy;
 	struct ktstr_affinity affinity;
@@ -109,14 +124,15 @@ enum ktstr_op_kind {
 	KTSTR_OP_ADD_CGROUP,           /* `cgroup`, a whole definition, workers included */
 	KTSTR_OP_REMOVE_CGROUP,        /* its workers are stopped and judged first */
 	KTSTR_OP_SET_CPUSET,
+	/* with tasks in it the kernel does not let it become empty: such a one gets all CPUs */
 	KTSTR_OP_CLEAR_CPUSET,
 	KTSTR_OP_SWAP_CPUSETS,         /* of `name` and `other` */
 	KTSTR_OP_SPAWN,                /* `workers` into `name` */
-	KTSTR_OP_STOP_CGROUP,          /* its workers are stopped and judged; it stays */
+	KTSTR_OP_STOP_CGROUP,          /* its workers are stopped, thawed if need be; it stays */
 	KTSTR_OP_SET_AFFINITY,         /* of the workers in `name` */
 	KTSTR_OP_SPAWN_HOST,           /* `workers` outside of the test's cgroups; `name` for reports */
 	KTSTR_OP_MOVE_ALL_TASKS,       /* from `name` to `other` */
-	KTSTR_OP_FREEZE,
+	KTSTR_OP_FREEZE,               /* until cgroup.events says so; those inside of it too */
 	KTSTR_OP_UNFREEZE,
 	KTSTR_OP_SET_LIMITS,
 	KTSTR_OP_CALL,                 /* `call`: whatever the author wants to happen here */
@@ -225,7 +241,11 @@ int ktstr_run_scenario(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict, str
 /*
  * A play owns cgroups and workers. What *verdict gets: the judgement of each worker when it ends,
  * and of the machine in ktstr_play_end(). Whether that was reached or not, ktstr_play_free() stops
- * and removes what is left. One thread, the one that began it.
+ * and removes what is left; a play that a body forgets is freed when the body returns. There is one
+ * at a time. One thread, the one that began it, which is SCHED_FIFO until ktstr_play_free(), so that
+ * no scheduler under test can keep it from going on; its children are not.
+ *
+ * An operation that failed may have been done in part; ADD and SPAWN leave nothing behind.
  */
 int ktstr_play_begin(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict,
 		     struct ktstr_play **ret_play, struct ktstr_error *err);

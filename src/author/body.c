@@ -75,8 +75,6 @@ static int read_override(struct ctx_override *override, struct ktstr_error *err)
 
 	if (work) {
 		r = work_type_parse(sv_of(work), &override->work, err);
-		if (r == 0 && !work_type_by_name(override->work))
-			r = error_set(err, -EINVAL, "work type %s needs more than its name", work);
 		if (r < 0)
 			return error_wrap(err, r, "KTSTR_WORK_TYPE");
 		override->has_work = true;

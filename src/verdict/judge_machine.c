@@ -7,7 +7,7 @@
 
 /* What the machine and the workers of one window did, in seconds of CPU time. */
 struct waste {
-	double waited, idle, excused, total;
+	double waited, idle, total;        /* idle: what is not excused */
 	struct cpuset cpus;
 	size_t workers;
 };
@@ -21,8 +21,7 @@ static struct waste waste_of(const struct machine_window *window,
 			     const struct worker_report *reports, size_t count)
 {
 	struct waste waste = {
-		.idle = seconds(window->idle_ns),
-		.excused = seconds(window->excused_ns),
+		.idle = seconds(window->idle_ns) - seconds(window->excused_ns),
 		.total = seconds(window->wall_ns) * window->cpus,
 		.workers = count,
 	};
@@ -42,8 +41,7 @@ static struct waste waste_of(const struct machine_window *window,
 static void judge_waste(struct ktstr_verdict *verdict, const struct waste *waste, uint32_t cpus,
 			double limit_pct)
 {
-	double usable = waste->idle > waste->excused ? waste->idle - waste->excused : 0;
-	double wasted = waste->waited < usable ? waste->waited : usable;
+	double wasted = waste->waited < waste->idle ? waste->waited : waste->idle;
 	double wasted_pct = wasted / waste->total * 100;
 
 	if (limit_pct < 0 || wasted_pct <= limit_pct)

@@ -562,6 +562,27 @@ TEST(a_body_is_told_where_it_runs)
 	unsetenv("SCHED_PID");
 }
 
+TEST(a_run_may_change_duration_workers_and_work)
+{
+	setenv("KTSTR_TOPOLOGY", "1n1l2c1t", 1);
+	setenv("KTSTR_DURATION_MS", "250", 1);
+	setenv("KTSTR_WORKERS", "4097", 1);
+	runs(WORDS("--ktstr-test-fn", "tells_its_context"), 3, "",
+	     "ktstr: test tells_its_context: KTSTR_WORKERS is no number up to 4096: 4097\n");
+	setenv("KTSTR_WORKERS", "7", 1);
+	setenv("KTSTR_WORK_TYPE", "CachePipe", 1);
+	runs(WORDS("--ktstr-test-fn", "tells_its_context"), 0,
+	     "tells_its_context: pass\n  note: 1n1l2c1t 2 host 0 0 250000000\n", "");
+	setenv("KTSTR_WORK_TYPE", "Sequence", 1);
+	runs(WORDS("--ktstr-test-fn", "passes"), 3, "",
+	     "ktstr: test passes: KTSTR_WORK_TYPE: work type Sequence cannot be chosen by name: a "
+	     "test's code says what it does\n");
+	unsetenv("KTSTR_TOPOLOGY");
+	unsetenv("KTSTR_DURATION_MS");
+	unsetenv("KTSTR_WORKERS");
+	unsetenv("KTSTR_WORK_TYPE");
+}
+
 TEST(a_child_that_returns_from_the_body_says_nothing_in_its_name)
 {
 	runs(WORDS("--ktstr-test-fn", "leaves_a_child_behind"), 0, "leaves_a_child_behind: pass\n",

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -671,10 +672,12 @@ TEST(a_play_that_a_body_leaves_open_is_ended)
 
 static pid_t scheduler_for(uint64_t ns)
 {
-	const struct timespec life = {.tv_nsec = (long)ns};
+	const struct timespec life = {.tv_sec = (time_t)(ns / NS_PER_S),
+				      .tv_nsec = (long)(ns % NS_PER_S)};
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &life, NULL);
 		_exit(0);
 	}
@@ -735,7 +738,7 @@ static int end_scheduler(struct ktstr_play *play, void *arg, struct ktstr_error 
 static void die_in_step(unsigned step, const char *words)
 {
 	AUTO(stage_done) struct stage stage = stage_new();
-	pid_t pid = scheduler_for(900 * NS_PER_MS);
+	pid_t pid = scheduler_for(600 * NS_PER_S);
 	struct ktstr_op end = KTSTR_CALL(end_scheduler, &pid);
 	struct ktstr_step steps[3] = {{.hold = KTSTR_FIXED(1)}, {.hold = KTSTR_FIXED(1)},
 				      {.hold = KTSTR_FIXED(1)}};
@@ -753,8 +756,8 @@ static void die_in_step(unsigned step, const char *words)
 
 TEST(a_death_between_holds_names_the_step)
 {
-	die_in_step(2, "scheduler process died unexpectedly after completing step 2 of 3 (0.");
-	die_in_step(3, "scheduler process died unexpectedly (detected after all 3 steps completed, 0.");
+	die_in_step(2, "scheduler process died unexpectedly after completing step 2 of 3 (");
+	die_in_step(3, "scheduler process died unexpectedly (detected after all 3 steps completed, ");
 }
 
 RUN_TESTS();

@@ -581,6 +581,25 @@ TEST(waiting_without_idle_cpus_and_idle_cpus_without_waiting_pass)
 	check_clean_pass(&content);
 }
 
+TEST(idle_time_that_nobody_could_have_used_is_excused)
+{
+	AUTO(verdict_done) struct ktstr_verdict fine = {0};
+	AUTO(verdict_done) struct ktstr_verdict wasteful = {0};
+	struct machine_window window = idle_machine;
+
+	window.excused_ns = 4010 * NS_PER_MS;
+	pile_up(&fine);
+	verdict_judge_machine(&fine, &as_built_in, &window);
+	check_clean_pass(&fine);
+	CHECK_EQ(fine.window.excused_ns, 4010 * NS_PER_MS);
+	window.excused_ns = 2010 * NS_PER_MS;
+	pile_up(&wasteful);
+	verdict_judge_machine(&wasteful, &as_built_in, &window);
+	check_only(&wasteful, KTSTR_KIND_IDLE_WHILE_WAITING,
+		   "CPUs stood idle while workers waited: waited 5.98s, idle 4.00s of 8.00s CPU "
+		   "time (50% wasted, threshold 25%), 4 workers on 1 of 4 cpus");
+}
+
 TEST(idle_while_waiting_has_a_limit_and_can_be_switched_off)
 {
 	AUTO(verdict_done) struct ktstr_verdict generous = {0};
