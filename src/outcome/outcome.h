@@ -105,11 +105,4 @@ void outcome_error(struct outcome *outcome, const char *fmt, ...)
 void outcome_skip(struct outcome *outcome, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/*
- * Foreign text as UTF-8 that is safe on a terminal and in every report: control characters other
- * than newline and tab become '?', bytes that are not UTF-8 become U+FFFD, and what passes max bytes
- * is cut and ends in "...". The caller's, for free().
- */
-char *text_clean(struct sv text, size_t max);
-
 #endif
