@@ -16,6 +16,7 @@ static const struct command {
 	{"explore", cli_explore, "run tests across many seeds, and list the seeds that fail"},
 	{"replay", cli_replay, "run a stored result again and compare"},
 	{"kernel", cli_kernel, "fetch, list and remove the kernels that guests boot"},
+	{"show-host", cli_show_host, "what results say about this host"},
 	{"template", cli_template, "list the booted guests that tests are cloned from"},
 	{"clean", cli_clean, "remove old results, kernels, templates, leftovers"},
 };
@@ -51,7 +52,7 @@ static int help(void)
 	buf_str(&text, "ktstr " KTSTR_VERSION " - tests Linux process schedulers in VMs\n\n"
 		       "usage: ktstr COMMAND [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		buf_printf(&text, "  %-8s %s\n", commands[i].name, commands[i].what);
+		buf_printf(&text, "  %-9s %s\n", commands[i].name, commands[i].what);
 	buf_str(&text,
 		"\nktstr COMMAND --help says more about one.\n\n"
 		"Exit status: 0 passed or skipped, 1 failed, 2 inconclusive, 3 could not find out,\n"
