@@ -241,8 +241,8 @@ void drive_done(struct drive *drive)
 	free(drive->cache_dir);
 }
 
-int drive_begin(const struct drive_options *options, const struct test_plans *plans,
-		struct drive *ret_drive, struct ktstr_error *err)
+int drive_begin(const struct drive_options *options, struct test_plans *plans, struct drive *ret_drive,
+		struct ktstr_error *err)
 {
 	AUTO(drive_done) struct drive drive = {.options = options, .dir = {.lock_fd = -1}};
 	int r;
@@ -253,6 +253,8 @@ int drive_begin(const struct drive_options *options, const struct test_plans *pl
 	r = run_dir_make(&drive.dir, err);
 	if (r == 0)
 		r = prepare(plans, &drive, err);
+	if (r == 0)
+		plans_note_commits(plans);
 	if (r == 0)
 		*ret_drive = TAKE(drive, ((struct drive){.dir = {.lock_fd = -1}}));
 	return r;

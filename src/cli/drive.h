@@ -82,8 +82,8 @@ struct drive {
 	int cancel_fd;
 };
 
-int drive_begin(const struct drive_options *options, const struct test_plans *plans,
-		struct drive *ret_drive, struct ktstr_error *err);
+int drive_begin(const struct drive_options *options, struct test_plans *plans, struct drive *ret_drive,
+		struct ktstr_error *err);
 void drive_done(struct drive *drive);
 DEFINE_AUTO_DONE(struct drive, drive_done)
 

@@ -124,7 +124,7 @@ static void report_one(void *report, const struct result *result)
 }
 
 /* The exit status, or a negative errno. */
-static int run(const struct options *options, const struct test_plans *plans, const char *suite,
+static int run(const struct options *options, struct test_plans *plans, const char *suite,
 	       struct ktstr_error *err)
 {
 	AUTO(drive_done) struct drive drive = {.dir = {.lock_fd = -1}};

@@ -35,6 +35,7 @@ struct test_plan {
 	enum ktstr_kind expect_kind;  /* KTSTR_KIND_NONE: any */
 	bool host_only;
 	bool ignored;                 /* runs only when asked for by name */
+	char *project_commit;         /* of the program's source, when plans_note_commits() found it */
 };
 
 void test_plan_done(struct test_plan *plan);
@@ -46,6 +47,12 @@ int plans_parse(struct sv json, const char *program, struct test_plans *plans,
 
 /* Run the program with --ktstr-describe and append its tests. Its own words are in *err. */
 int plans_describe(const char *program, struct test_plans *plans, struct ktstr_error *err);
+
+/*
+ * Ask git for the commit of each program's source, in the directory of the program, or else in the
+ * current one: "1417582", "1417582-dirty". Where it has no answer within 300 ms, none is noted.
+ */
+void plans_note_commits(struct test_plans *plans);
 
 /* What the user wants of them. Strings borrowed; NULL or 0: as declared. */
 struct selection {
@@ -139,6 +146,7 @@ enum session_end {
 /* Everything that a guest said and how it ended; judge.c makes an outcome of it. */
 struct session {
 	enum session_end end;
+	char *template_key;           /* of the template that it was cloned from, or NULL */
 	char *end_text;               /* the panic line, QEMU's last words, ... or NULL */
 	bool hello;
 	char kernel_release[64];
