@@ -155,6 +155,7 @@ static int run(const struct options *options, struct test_plans *plans, struct k
 
 	if (r < 0)
 		return r;
+	drive_record(&drive, plans);
 	config = drive_run_config(&drive, plans);
 	config.seed = options->first;
 	config.rounds = options->last - options->first + 1;

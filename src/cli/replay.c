@@ -69,6 +69,7 @@ static int run(const struct drive_options *options, struct replay *replay, struc
 	r = drive_begin(options, &plans, &drive, err);
 	if (r < 0)
 		return r;
+	drive_record(&drive, &plans);
 	config = drive_run_config(&drive, &plans);
 	config.on_result = compare;
 	config.arg = replay;

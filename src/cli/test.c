@@ -138,6 +138,7 @@ static int run(const struct options *options, struct test_plans *plans, const ch
 		r = open_output(options, &report_config.out, err);
 	if (r < 0)
 		return r;
+	drive_record(&drive, plans);
 	config = drive_run_config(&drive, plans);
 	config.rounds = options->repeat;
 	report_config.test_count = run_count(&config);

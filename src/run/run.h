@@ -227,6 +227,8 @@ bool evidence_judge(const struct evidence *evidence, const struct test_plan *pla
 
 /* --- runner.c -------------------------------------------------------------------------------------------------- */
 
+struct run_store;
+
 struct run_config {
 	const struct test_plans *plans;
 	size_t rounds;                /* each test runs so often, at least once; its runs are neighbours */
@@ -249,6 +251,7 @@ struct run_config {
 	void (*on_result)(void *arg, const struct result *result);
 	void *arg;
 	struct progress *progress;    /* may be NULL */
+	struct run_store *store;          /* indexes the results, in their order; or NULL */
 };
 
 size_t run_count(const struct run_config *config);
