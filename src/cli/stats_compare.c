@@ -202,7 +202,7 @@ static int group_side(const struct rows *all, const struct filter *filter, uint3
 			rows_push(&chosen, *row);
 	}
 	if (chosen.len == 0)
-		r = error_set(err, -ENOENT, "no result is on side %s (ktstr stats list-values)", name);
+		r = error_set(err, -ENOENT, "no result matches (ktstr stats list-values)");
 	else
 		r = groups_make(&chosen, slicing, average, ret_groups, err);
 	free(chosen.at);
