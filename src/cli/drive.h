@@ -80,7 +80,7 @@ struct drive {
 	char *cache_dir;
 	enum vm_mode mode;
 	int cancel_fd;
-	struct run_store *store;          /* NULL: it cannot be used, and a line said why */
+	struct run_store *store;      /* NULL: it cannot be used, and a line said why */
 };
 
 int drive_begin(const struct drive_options *options, const struct test_plans *plans,

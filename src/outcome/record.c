@@ -11,7 +11,7 @@
 
 #define TEXT_MAX (16u << 20)        /* bytes of one string */
 
-#define GUEST_ONLY "a test that runs on the host has none, and a guest that never spoke told none"
+#define NOT_SAID "it was recorded by a ktstr that did not say"
 #define NO_PART "this version of ktstr does not record it"
 
 const struct record_field record_fields[] = {
@@ -37,13 +37,13 @@ const struct record_field record_fields[] = {
 	{"kvm_stats", false, "KVM did not run the guest, or its statistics were not read: " NO_PART},
 	{"sysctls", true, "the test sets no sysctl"},
 	{"kargs", true, "the test adds nothing to the kernel's command line"},
-	{"kernel_version", false, GUEST_ONLY},
+	{"kernel_version", false, "the kernel's release does not begin with a number, or is not known"},
 	{"kernel_commit", false, "the kernel is a distribution's or was given as a file: its source is not known"},
 	{"timestamp", false, NULL},
 	{"run_id", false, NULL},
-	{"host", false, "it was recorded by a ktstr that did not look at the host"},
+	{"host", false, NOT_SAID},
 	{"cleanup_duration_ms", false, "the guest did not reach its teardown"},
-	{"run_source", false, "it was recorded by a ktstr that did not say"},
+	{"run_source", false, NOT_SAID},
 	{"binary", false, NULL},
 	{"mode", false, NULL},
 	{"seed", false, NULL},
@@ -51,16 +51,16 @@ const struct record_field record_fields[] = {
 	{"memory_mib", false, NULL},
 	{"duration_ms", false, NULL},
 	{"icount_shift", false, NULL},
-	{"kernel_release", false, GUEST_ONLY},
+	{"kernel_release", false, NOT_SAID},
 	{"kernel_package", false, "the kernel did not come from `ktstr kernel fetch`"},
-	{"template_key", false, "the guest was booted from cold, or there was none"},
+	{"template_key", false, "the guest was booted from cold, did not start, or there was none"},
 	{"outcome", false, NULL},
 	{"outcome_digest", false, NULL},
 	{"run", false, NULL},
 	{"test_output", false, "the test was skipped or its guest never ran"},
 	{"scheduler_log", false, "no guest ran"},
 	{"console_tail", false, "no guest ran"},
-	{"repeat_command", false, "it was recorded by a ktstr that did not say"},
+	{"repeat_command", false, NOT_SAID},
 	{NULL, false, NULL},
 };
 
@@ -90,9 +90,13 @@ const char *record_state(const json_t *record)
 	return record_text(json_object_get(record, "outcome"), "state");
 }
 
-char *kernel_version_of(const char *release)
+/* "6.18.15" of "6.18.15+deb13-cloud-amd64", and "6.15-rc3" of that. */
+static json_t *version_of(const char *release)
 {
-	return xstrndup(release, strspn(release, "0123456789."));
+	size_t len = strspn(release, "0123456789.");
+	size_t rc = strncmp(release + len, "-rc", 3) == 0 ? 3 + strspn(release + len + 3, "0123456789") : 0;
+
+	return len ? json_stringn(release, len + rc) : json_null();
 }
 
 static json_t *timestamp_of(uint64_t unix_ns)
@@ -121,11 +125,7 @@ void record_derive(json_t *record)
 	json_object_set_new(record, "cleanup_duration_ms",
 			    teardown_ns ? json_integer((json_int_t)(teardown_ns / NS_PER_MS))
 					: json_null());
-	if (release && *release) {
-		AUTO(free) char *version = kernel_version_of(release);
-
-		json_object_set_new(record, "kernel_version", json_string(version));
-	}
+	json_object_set_new(record, "kernel_version", release ? version_of(release) : json_null());
 }
 
 /* --- reading --------------------------------------------------------------------------------------- */

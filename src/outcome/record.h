@@ -33,9 +33,6 @@ json_t *record_new(void);
  */
 void record_derive(json_t *record);
 
-/* "6.18.15" of "6.18.15+deb13-cloud-amd64"; the caller's. */
-char *kernel_version_of(const char *release);
-
 /*
  * A document of schema 1 or 2 as one of schema 2, the caller's. Texts are cleaned (base/text.h), so
  * that they are safe to print; keys that are not known stay. -EBADMSG with words: it is no result;

@@ -251,7 +251,7 @@ struct run_config {
 	void (*on_result)(void *arg, const struct result *result);
 	void *arg;
 	struct progress *progress;    /* may be NULL */
-	struct run_store *store;          /* indexes the results, in their order; or NULL */
+	struct run_store *store;      /* indexes the results, in their order; or NULL */
 };
 
 size_t run_count(const struct run_config *config);

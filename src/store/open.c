@@ -32,41 +32,7 @@ static const char schema[] =
 	"PRAGMA application_id = " STRING_OF(STORE_APPLICATION_ID) ";"
 	"PRAGMA user_version = " STRING_OF(STORE_VERSION) ";";
 
-/* --- SQLite ------------------------------------------------------------------------------------------ */
-
-int db_error(struct run_store *store, struct ktstr_error *err)
-{
-	int code = sqlite3_errcode(store->db);
-	int found = code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? -EUCLEAN
-		    : code == SQLITE_BUSY || code == SQLITE_LOCKED  ? -EBUSY
-								    : -EIO;
-
-	return error_set(err, found, "%s: %s", store->path ?: store->dir, sqlite3_errmsg(store->db));
-}
-
-int db_exec(struct run_store *store, const char *sql, struct ktstr_error *err)
-{
-	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_error(store, err);
-}
-
-int db_prepare(struct run_store *store, const char *sql, sqlite3_stmt **ret_statement,
-	       struct ktstr_error *err)
-{
-	return sqlite3_prepare_v2(store->db, sql, -1, ret_statement, NULL) == SQLITE_OK
-		       ? 0 : db_error(store, err);
-}
-
-int db_step(struct run_store *store, sqlite3_stmt *statement, struct ktstr_error *err)
-{
-	int code = sqlite3_step(statement);
-
-	return code == SQLITE_ROW ? 1 : code == SQLITE_DONE ? 0 : db_error(store, err);
-}
-
-const char *db_text(sqlite3_stmt *statement, int column)
-{
-	return (const char *)sqlite3_column_text(statement, column) ?: "";
-}
+/* --- what a file is ---------------------------------------------------------------------------------- */
 
 static int read_number(struct run_store *store, const char *sql, int64_t *ret_number,
 		       struct ktstr_error *err)
@@ -81,8 +47,6 @@ static int read_number(struct run_store *store, const char *sql, int64_t *ret_nu
 	*ret_number = r ? sqlite3_column_int64(statement, 0) : 0;
 	return 0;
 }
-
-/* --- what a file is ---------------------------------------------------------------------------------- */
 
 enum file_kind { FILE_EMPTY, FILE_OLDER, FILE_OURS };
 
@@ -221,6 +185,14 @@ static int rename_with(const char *from, const char *to, const char *suffix)
 	return renameat2(AT_FDCWD, old, AT_FDCWD, new, RENAME_NOREPLACE) < 0 ? -errno : 0;
 }
 
+/* The log goes first: SQLite would take an old one that it finds beside a new file for its own. */
+static int rename_all(const char *from, const char *to)
+{
+	(void)rename_with(from, to, "-shm");        /* there may be none */
+	(void)rename_with(from, to, "-wal");
+	return rename_with(from, to, "");
+}
+
 static int set_aside(const char *path, const char *why, struct ktstr_error *err)
 {
 	time_t now = time(NULL);
@@ -233,11 +205,9 @@ static int set_aside(const char *path, const char *why, struct ktstr_error *err)
 		AUTO(free) char *aside = i ? xasprintf("%s.damaged-%s-%d", path, stamp, i)
 					   : xasprintf("%s.damaged-%s", path, stamp);
 
-		r = rename_with(path, aside, "");
+		r = access(aside, F_OK) == 0 ? -EEXIST : rename_all(path, aside);
 		if (r < 0)
 			continue;
-		(void)rename_with(path, aside, "-wal");        /* there may be none */
-		(void)rename_with(path, aside, "-shm");
 		log_warn("%s; it is kept as %s, and a new one is made from the result.json files", why,
 			 aside);
 	}

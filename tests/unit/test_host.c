@@ -392,6 +392,8 @@ TEST(a_diff_of_hosts_has_a_line_a_change)
 		{"{\"cpufreq_governor\":{\"cpu2\":\"p\",\"cpu10\":\"p\"}}",
 		 "{\"cpufreq_governor\":{\"cpu10\":\"q\",\"cpu2\":\"q\"}}",
 		 "  cpufreq_governor.cpu2: p → q\n  cpufreq_governor.cpu10: p → q\n"},
+		{"{\"cpufreq_governor\":{\"cpu2\":\"p\",\"cpu10\":\"p\"}}",
+		 "{\"cpufreq_governor\":{\"cpu10\":\"p\"}}", "  cpufreq_governor.cpu2: p → (absent)\n"},
 		{"{}", "{\"sched_tunables\":{\"a\":\"1\",\"b\":\"2\"}}",
 		 "  sched_tunables: (unknown) → (2 entries)\n"},
 		{"{\"sched_tunables\":{}}", "{}", "  sched_tunables: (0 entries) → (unknown)\n"},

@@ -430,6 +430,27 @@ TEST(a_test_that_began_leaves_a_record_until_its_own_replaces_it)
 	CHECK_EQ(tree_remove(dir, &err), 0);
 }
 
+TEST(a_kernels_version_is_the_number_in_its_release)
+{
+	static const char *const cases[][2] = {
+		{"6.18.15+deb13-cloud-amd64", "6.18.15"}, {"6.15.0-rc3-00012-gabc", "6.15.0-rc3"},
+		{"6.14", "6.14"}, {"6.14-x", "6.14"}, {"custom", NULL}, {NULL, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		json_t *record = record_new();
+
+		if (cases[i][0])
+			json_object_set_new(record, "kernel_release", json_string(cases[i][0]));
+		record_derive(record);
+		if (cases[i][1])
+			CHECK_STR(record_text(record, "kernel_version"), cases[i][1]);
+		else
+			CHECK(json_is_null(json_object_get(record, "kernel_version")));
+		json_decref(record);
+	}
+}
+
 /* SC-6 */
 TEST(a_skip_is_passed_and_skipped)
 {
