@@ -62,7 +62,8 @@ static int help(void)
 		"KTSTR_QEMU (QEMU program), KTSTR_SCHEDULER (scheduler program), KTSTR_MODE,\n"
 		"KTSTR_SEED, KTSTR_BUSYBOX_PATH, KTSTR_BOOT_TIMEOUT_S (host seconds that a boot may take), KTSTR_NO_TEMPLATE\n"
 		"(boot every guest), KTSTR_TEMPLATES_MAX_MIB (disk for all templates, default 8192),\n"
-		"KTSTR_VERBOSE=1 (the guest's kernel prints everything), KTSTR_LOG=debug.\n");
+		"KTSTR_VERBOSE=1 (the guest's kernel prints everything), KTSTR_LOG=debug, KTSTR_CI (results say\n"
+		"that a CI job found them).\n");
 	return cli_help(buf_text(&text));
 }
 
