@@ -105,7 +105,8 @@ bool group_is_sound(const struct group *group);
 
 /*
  * Rows by test name and all dimensions but the slicing ones and DIM_RUN, in the order of their first
- * rows. Where runs are sliced by, commits and source pair nothing either. !average: -EEXIST names a key that two rows have.
+ * rows. Where runs are sliced by, commits and source pair nothing either. !average: -EEXIST names a
+ * key that two rows have.
  */
 int groups_make(const struct rows *rows, uint32_t slicing, bool average, struct groups *ret_groups,
 		struct ktstr_error *err);
