@@ -17,6 +17,7 @@
 #include "base/spawn.h"
 #include "base/splitmix.h"
 #include "base/sv.h"
+#include "base/text.h"
 #include "base/vec.h"
 
 #endif

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "kernel/kernel.h"
 #include "run/run.h"
+#include "store/store.h"
 
 DEFINE_AUTO(DIR *, closedir)
 
@@ -31,6 +32,17 @@ static bool in_use(int runs_fd, const char *id)
 	AUTO(fd_close) int fd = openat(runs_fd, lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+}
+
+/* The list of results forgets what is gone. It can be made again, so its troubles are only told. */
+static void forget_runs(const char *runs)
+{
+	AUTO(run_store_sync_report_done) struct run_store_sync_report report = {0};
+	AUTO(run_store_free) struct run_store *store = NULL;
+	struct ktstr_error err = {0};
+
+	if (run_store_open(runs, false, &store, &err) < 0 || run_store_sync(store, &report, &err) < 0)
+		log_warn("the list of results still has what was removed: %s", err.msg);
 }
 
 static int clean_runs(struct ktstr_error *err)
@@ -56,6 +68,7 @@ static int clean_runs(struct ktstr_error *err)
 			return r;
 		puts(path);
 	}
+	forget_runs(runs);
 	return 0;
 }
 

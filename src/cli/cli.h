@@ -20,6 +20,8 @@ int cli_replay(int argc, char **argv);
 int cli_clean(int argc, char **argv);
 int cli_template(int argc, char **argv);
 int cli_thresholds(int argc, char **argv);
+int cli_show_host(int argc, char **argv);
+int cli_stats(int argc, char **argv);
 
 /* A line about the words on stderr that points to --help; returns EXIT_USAGE. */
 int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -11,6 +11,7 @@
 #include "cli/init_blob.h"
 #include "cli/interrupt.h"
 #include "workload/workload.h"
+#include "store/store.h"
 
 #define SEED_DEFAULT 1
 #define TEMPLATE_MAX_MIB_DEFAULT (8 << 10)
@@ -295,6 +296,7 @@ static int prepare(const struct test_plans *plans, struct drive *drive, struct k
 
 void drive_done(struct drive *drive)
 {
+	run_store_free(drive->store);
 	run_dir_done(&drive->dir);
 	qemu_done(&drive->qemu);
 	kernel_done(&drive->kernel);
@@ -319,6 +321,16 @@ int drive_begin(const struct drive_options *options, const struct test_plans *pl
 	return r;
 }
 
+void drive_record(struct drive *drive, struct test_plans *plans)
+{
+	AUTO(free) char *runs = runs_dir();
+	struct ktstr_error err = {0};
+
+	plans_note_commits(plans);
+	if (run_store_open(runs, false, &drive->store, &err) < 0)
+		log_warn("results are kept, but not listed yet: %s", err.msg);
+}
+
 struct run_config drive_run_config(const struct drive *drive, const struct test_plans *plans)
 {
 	const struct drive_options *options = drive->options;
@@ -339,6 +351,7 @@ struct run_config drive_run_config(const struct drive *drive, const struct test_
 		.jobs = options->jobs,
 		.boot_limit_ns = options->boot_limit_ns,
 		.cancel_fd = drive->cancel_fd,
+		.store = drive->store,
 		.verbose_kernel = options->verbose,
 	};
 }

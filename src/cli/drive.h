@@ -95,12 +95,19 @@ struct drive {
 	char *cache_dir;
 	enum vm_mode mode;
 	int cancel_fd;
+	struct run_store *store;      /* NULL: it cannot be used, and a line said why */
 };
 
 int drive_begin(const struct drive_options *options, const struct test_plans *plans,
 		struct drive *ret_drive, struct ktstr_error *err);
 void drive_done(struct drive *drive);
 DEFINE_AUTO_DONE(struct drive, drive_done)
+
+/*
+ * What only records need: the commit of what is tested, and the store. Without a store records are
+ * saved all the same, and `ktstr stats` finds them later.
+ */
+void drive_record(struct drive *drive, struct test_plans *plans);
 
 /* For run_tests(): all but rounds and what becomes of results. */
 struct run_config drive_run_config(const struct drive *drive, const struct test_plans *plans);

@@ -145,7 +145,7 @@ static void take_result(void *arg, const struct result *result)
 }
 
 /* The exit status, or a negative errno. */
-static int run(const struct options *options, const struct test_plans *plans, struct ktstr_error *err)
+static int run(const struct options *options, struct test_plans *plans, struct ktstr_error *err)
 {
 	AUTO(drive_done) struct drive drive = {.dir = {.lock_fd = -1}};
 	AUTO(findings_done) struct findings findings = {0};
@@ -155,6 +155,7 @@ static int run(const struct options *options, const struct test_plans *plans, st
 
 	if (r < 0)
 		return r;
+	drive_record(&drive, plans);
 	config = drive_run_config(&drive, plans);
 	config.seed = options->first;
 	config.rounds = options->last - options->first + 1;

@@ -19,7 +19,9 @@ static const struct command {
 	{"explore", cli_explore, "run tests across many seeds, and list the seeds that fail"},
 	{"replay", cli_replay, "run a stored result again and compare"},
 	{"show-thresholds", cli_thresholds, "the limits that a test is judged by, and who set each"},
+	{"stats", cli_stats, "list, show and compare stored results"},
 	{"kernel", cli_kernel, "fetch, list and remove the kernels that guests boot"},
+	{"show-host", cli_show_host, "what results say about this host"},
 	{"template", cli_template, "list the booted guests that tests are cloned from"},
 	{"clean", cli_clean, "remove old results, kernels, templates, leftovers"},
 };
@@ -64,7 +66,8 @@ static int help(void)
 		"KTSTR_QEMU (QEMU program), KTSTR_SCHEDULER (scheduler program), KTSTR_MODE,\n"
 		"KTSTR_SEED, KTSTR_BUSYBOX_PATH, KTSTR_BOOT_TIMEOUT_S (host seconds that a boot may take), KTSTR_NO_TEMPLATE\n"
 		"(boot every guest), KTSTR_TEMPLATES_MAX_MIB (disk for all templates, default 8192),\n"
-		"KTSTR_VERBOSE=1 (the guest's kernel prints everything), KTSTR_LOG=debug.\n");
+		"KTSTR_VERBOSE=1 (the guest's kernel prints everything), KTSTR_LOG=debug, KTSTR_CI (results say\n"
+		"that a CI job found them).\n");
 	return cli_help(buf_text(&text));
 }
 

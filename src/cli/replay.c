@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* replay.c - `ktstr replay RESULT` */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/drive.h"
 #include "outcome/difference.h"
-
-#define RESULT_MAX (64u << 20)
 
 static const char help_text[] =
 	"usage: ktstr replay [-v] RESULT\n\n"
@@ -30,54 +24,23 @@ struct replay {
 	char *dir;
 };
 
-static int load(const char *path, json_t **ret_json, struct ktstr_error *err)
-{
-	AUTO(free) char *inside = xasprintf("%s/result.json", path);
-	AUTO(buf_done) struct buf text = {0};
-	json_error_t why;
-	struct stat st;
-	int r;
-
-	r = file_read(AT_FDCWD, stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? inside : path, RESULT_MAX,
-		      &text, err);
-	if (r < 0)
-		return r;
-	*ret_json = json_loadb(buf_text(&text), text.len, JSON_REJECT_DUPLICATES, &why);
-	if (!json_is_object(json_object_get(*ret_json, "outcome")))
-		return error_set(err, -EBADMSG, "%s is no stored result%s%s", path, *ret_json ? "" : ": ",
-				 *ret_json ? "" : why.text);
-	return 0;
-}
-
-static const char *word(const json_t *json, const char *key)
-{
-	return json_string_value(json_object_get(json, key));
-}
-
-static uint64_t number(const json_t *json, const char *key)
-{
-	json_int_t value = json_integer_value(json_object_get(json, key));
-
-	return value > 0 ? (uint64_t)value : 0;
-}
-
 /* The identity of the stored result as the options that make it. */
 static int options_of(const json_t *json, struct drive_options *options, struct ktstr_error *err)
 {
-	const char *mode = word(json, "mode"), *seed = word(json, "seed");
+	const char *mode = record_text(json, "mode"), *seed = record_text(json, "seed");
 
-	if (!word(json, "binary") || !word(json, "test") || !mode || !seed ||
+	if (!record_text(json, "binary") || !record_text(json, "test_name") || !mode || !seed ||
 	    sv_u64(sv_of(seed), UINT64_MAX, &options->seed) < 0)
 		return error_set(err, -EBADMSG, "the result does not say what was run");
 	options->mode_auto = false;
 	if (strcmp(mode, "host") != 0 && !vm_mode_parse(sv_of(mode), &options->mode))
 		return error_set(err, -EBADMSG, "the result's mode is \"%s\"", mode);
-	options->selection.exact = word(json, "test");
-	options->selection.topology = word(json, "topology");
-	options->selection.memory_mib = number(json, "memory_mib");
-	options->kernel = options->kernel ?: word(json, "kernel_release");
+	options->selection.exact = record_text(json, "test_name");
+	options->selection.topology = record_text(json, "topology");
+	options->selection.memory_mib = record_number(json, "memory_mib");
+	options->kernel = options->kernel ?: record_text(json, "kernel_release");
 	options->disturb = json_is_true(json_object_get(json, "disturbed"));
-	options->icount_shift = (int)number(json, "icount_shift");
+	options->icount_shift = (int)record_number(json, "icount_shift");
 	return 0;
 }
 
@@ -96,7 +59,7 @@ static int run(const struct drive_options *options, struct replay *replay, struc
 {
 	AUTO(test_plans_done) struct test_plans plans = {0};
 	AUTO(drive_done) struct drive drive = {.dir = {.lock_fd = -1}};
-	char *program = (char *)word(replay->stored, "binary");
+	char *program = (char *)record_text(replay->stored, "binary");
 	struct report_totals totals = {0};
 	struct run_config config;
 	int r = drive_plans(options, &program, 1, &plans);
@@ -106,6 +69,7 @@ static int run(const struct drive_options *options, struct replay *replay, struc
 	r = drive_begin(options, &plans, &drive, err);
 	if (r < 0)
 		return r;
+	drive_record(&drive, &plans);
 	config = drive_run_config(&drive, &plans);
 	config.on_result = compare;
 	config.arg = replay;
@@ -115,7 +79,7 @@ static int run(const struct drive_options *options, struct replay *replay, struc
 	if (!replay->ran)
 		return EXIT_INTERRUPTED;
 	printf("%s  %s\n", replay->difference ? "another outcome" : "the same outcome",
-	       word(replay->stored, "test"));
+	       record_text(replay->stored, "test_name"));
 	if (replay->difference)
 		printf("    the first difference: %s\n    in %s\n", replay->difference, replay->dir);
 	if (fflush(stdout) == EOF)
@@ -148,7 +112,7 @@ int cli_replay(int argc, char **argv)
 		return r;
 	if (optind + 1 != argc)
 		return cli_usage("replay", "it takes one stored result");
-	r = load(argv[optind], &replay.stored, &err);
+	r = record_load(argv[optind], &replay.stored, &err);
 	if (r == 0)
 		r = options_of(replay.stored, &options, &err);
 	if (r == 0)

@@ -61,7 +61,7 @@ static void report_one(void *report, const struct result *result)
 
 /* The exit status, or a negative errno. */
 static int run(const struct drive_options *drive_options, const struct suite_options *suite,
-	       const struct test_plans *plans, const char *name, struct ktstr_error *err)
+	       struct test_plans *plans, const char *name, struct ktstr_error *err)
 {
 	AUTO(drive_done) struct drive drive = {.dir = {.lock_fd = -1}};
 	struct report_config report_config = {.format = suite->format, .suite = name};
@@ -74,6 +74,7 @@ static int run(const struct drive_options *drive_options, const struct suite_opt
 		r = open_output(suite, &report_config.out, err);
 	if (r < 0)
 		return r;
+	drive_record(&drive, plans);
 	config = drive_run_config(&drive, plans);
 	config.rounds = suite->repeat;
 	report_config.test_count = run_count(&config);
@@ -93,7 +94,7 @@ static int run(const struct drive_options *drive_options, const struct suite_opt
 }
 
 int suite_run(const struct drive_options *drive_options, const struct suite_options *suite,
-	      const struct test_plans *plans, const char *name)
+	      struct test_plans *plans, const char *name)
 {
 	struct ktstr_error err = {0};
 	int r = run(drive_options, suite, plans, name, &err);

@@ -23,11 +23,14 @@ void result_done(struct result *result)
 	free(result->identity.mode);
 	free(result->identity.kernel_release);
 	free(result->identity.kernel_package);
+	free(result->identity.project_commit);
+	free(result->identity.template_key);
 	outcome_done(&result->outcome);
 	free(result->run.id);
 	free(result->run.dir);
 	free(result->run.qemu_version);
-	free(result->run.host_kernel);
+	free(result->run.source);
+	json_decref(result->run.host);
 	free(result->run.ktstr_version);
 	free(result->test_output);
 	free(result->scheduler_log);

@@ -10,9 +10,9 @@
 #include <jansson.h>
 
 #include "base/base.h"
+#include "outcome/record.h"
 #include "verdict/verdict.h"
 
-#define OUTCOME_SCHEMA_VERSION 1
 #define OUTCOME_DIGEST_MAX 72          /* "sha256:" and 64 hex digits, NUL */
 
 struct outcome {
@@ -39,6 +39,8 @@ struct identity {
 	unsigned icount_shift;         /* det: 2^shift ns an instruction */
 	char *kernel_release;          /* as the guest said */
 	char *kernel_package;          /* name and version of the distribution's, when fetched */
+	char *project_commit;          /* of the test program's source: "1417582-dirty" */
+	char *template_key;            /* of the template that it was cloned from; NULL: booted from cold */
 };
 
 /* Host times of the stages of a run, in order; a stage that was not reached has 0. */
@@ -57,9 +59,11 @@ struct run_record {
 	uint64_t started_unix_ns;
 	uint64_t host_ns;              /* the whole run of this test */
 	struct stage_times stages;
+	bool cut_short;                /* it did not come to its end: Ctrl-C, or ktstr itself was killed */
+	char *source;                  /* "local", "ci" */
 	char *qemu_version;
-	char *host_kernel;
 	char *ktstr_version;
+	json_t *host;                  /* object: the host context (host/host.h); or NULL */
 };
 
 struct result {
@@ -83,6 +87,12 @@ json_t *result_to_json(const struct result *result);
 /* Write that document to result.json in run.dir, whole or not at all. */
 int result_save(const struct result *result, struct ktstr_error *err);
 
+/*
+ * Leave the record of a test that begins now, as an error that was cut short: result_save() replaces
+ * it, unless this process is killed before. Not synced to disk, for it must cost nothing.
+ */
+int result_save_begun(const struct result *result, struct ktstr_error *err);
+
 /* The part of that document that is the outcome. The caller's. */
 json_t *outcome_to_json(const struct outcome *outcome);
 
@@ -104,12 +114,5 @@ void outcome_error(struct outcome *outcome, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void outcome_skip(struct outcome *outcome, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-
-/*
- * Foreign text as UTF-8 that is safe on a terminal and in every report: control characters other
- * than newline and tab become '?', bytes that are not UTF-8 become U+FFFD, and what passes max bytes
- * is cut and ends in "...". The caller's, for free().
- */
-char *text_clean(struct sv text, size_t max);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* result_json.c - results as JSON documents, and the digest of an outcome. */
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sha2.h>
 #include <stdio.h>
@@ -63,7 +65,7 @@ void outcome_digest(const struct outcome *outcome, char digest[OUTCOME_DIGEST_MA
 
 static void add_identity(json_t *json, const struct identity *identity)
 {
-	json_object_set_new(json, "test", string_or_null(identity->test));
+	json_object_set_new(json, "test_name", string_or_null(identity->test));
 	json_object_set_new(json, "binary", string_or_null(identity->binary));
 	json_object_set_new(json, "topology", string_or_null(identity->topology));
 	json_object_set_new(json, "scheduler", string_or_null(identity->scheduler));
@@ -75,6 +77,8 @@ static void add_identity(json_t *json, const struct identity *identity)
 	json_object_set_new(json, "icount_shift", number(identity->icount_shift));
 	json_object_set_new(json, "kernel_release", string_or_null(identity->kernel_release));
 	json_object_set_new(json, "kernel_package", string_or_null(identity->kernel_package));
+	json_object_set_new(json, "project_commit", string_or_null(identity->project_commit));
+	json_object_set_new(json, "template_key", string_or_null(identity->template_key));
 }
 
 static json_t *run_to_json(const struct run_record *run)
@@ -86,42 +90,77 @@ static json_t *run_to_json(const struct run_record *run)
 				  number(stages->scheduler_ns), "test_ns", number(stages->test_ns),
 				  "teardown_ns", number(stages->teardown_ns));
 
-	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", string_or_null(run->id), "dir",
-			 string_or_null(run->dir), "started_unix_ns", number(run->started_unix_ns),
-			 "host_ns", number(run->host_ns), "stages", times, "qemu_version",
-			 string_or_null(run->qemu_version), "host_kernel",
-			 string_or_null(run->host_kernel), "ktstr_version",
+	return json_pack("{s:o,s:o,s:o,s:b,s:o,s:o,s:o}", "dir", string_or_null(run->dir),
+			 "started_unix_ns", number(run->started_unix_ns), "host_ns",
+			 number(run->host_ns), "cut_short", run->cut_short, "stages", times,
+			 "qemu_version", string_or_null(run->qemu_version), "ktstr_version",
 			 string_or_null(run->ktstr_version));
 }
 
 json_t *result_to_json(const struct result *result)
 {
-	json_t *json = json_pack("{s:i}", "schema_version", OUTCOME_SCHEMA_VERSION);
+	json_t *json = record_new();
 	char digest[OUTCOME_DIGEST_MAX];
 
 	outcome_digest(&result->outcome, digest);
+	json_object_set_new(json, "schema_version", json_integer(RECORD_SCHEMA_VERSION));
 	add_identity(json, &result->identity);
 	json_object_set_new(json, "outcome", outcome_to_json(&result->outcome));
 	json_object_set_new(json, "outcome_digest", json_string(digest));
 	json_object_set_new(json, "run", run_to_json(&result->run));
+	json_object_set_new(json, "run_id", string_or_null(result->run.id));
+	json_object_set_new(json, "run_source", string_or_null(result->run.source));
+	if (result->run.host)
+		json_object_set(json, "host", result->run.host);
 	json_object_set_new(json, "test_output", string_or_null(result->test_output));
 	json_object_set_new(json, "scheduler_log", string_or_null(result->scheduler_log));
 	json_object_set_new(json, "console_tail", string_or_null(result->console_tail));
 	json_object_set_new(json, "repeat_command", string_or_null(result->repeat_command));
+	record_derive(json);
 	return json;
+}
+
+static char *document_text(const struct result *result)
+{
+	json_t *json = result_to_json(result);
+	char *text = json_dumps(json, JSON_INDENT(2));
+
+	json_decref(json);
+	assert(text);
+	return text;
 }
 
 int result_save(const struct result *result, struct ktstr_error *err)
 {
 	AUTO(free) char *path = NULL;
 	AUTO(free) char *text = NULL;
-	json_t *json;
 
 	assert(result->run.dir);
 	path = xasprintf("%s/result.json", result->run.dir);
-	json = result_to_json(result);
-	text = json_dumps(json, JSON_INDENT(2));
-	json_decref(json);
-	assert(text);
+	text = document_text(result);
 	return file_write_atomic(path, text, strlen(text), 0644, err);
+}
+
+int result_save_begun(const struct result *result, struct ktstr_error *err)
+{
+	struct result begun = *result;        /* borrows all but its outcome */
+	AUTO(result_done) struct result own = {0};
+	AUTO(fd_close) int fd = -1;
+	AUTO(free) char *path = NULL;
+	AUTO(free) char *text = NULL;
+	int r;
+
+	assert(result->run.dir);
+	path = xasprintf("%s/result.json", result->run.dir);
+	outcome_error(&own.outcome, "cut short: ktstr ended before the test did");
+	begun.outcome = own.outcome;
+	begun.run.cut_short = true;
+	text = document_text(&begun);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	r = fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
+	if (r < 0) {
+		errno = -r;
+		return error_sys(err, "write %s", path);
+	}
+	return 0;
 }

@@ -17,7 +17,7 @@ static void begin(struct report *report, struct buf *out)
 {
 	AUTO(free) char *suite = one_line(report->config.suite);
 
-	buf_printf(out, "{\"schema_version\":%d,\n\"suite\":", OUTCOME_SCHEMA_VERSION);
+	buf_printf(out, "{\"schema_version\":%d,\n\"suite\":", RECORD_SCHEMA_VERSION);
 	put_json(out, json_string(suite), JSON_ENCODE_ANY);
 	buf_str(out, ",\n\"tests\":[");
 }

@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "host/host.h"
 #include "run/hostrun.h"
 
 #define TAIL_LOG (64u << 10)
@@ -110,10 +111,19 @@ static char *repeat_command(const struct run_config *config, size_t index)
 	return buf_take(&line);
 }
 
+static json_t *host_now(void)
+{
+	AUTO(host_context_done) struct host_context context = {0};
+
+	host_context_collect(&context);
+	return host_context_to_json(&context);
+}
+
 static void identify(const struct run_config *config, size_t index, struct result *result)
 {
 	const struct test_plan *plan = run_plan(config, index);
 	char topology[TOPOLOGY_TEXT_MAX];
+	const char *ci = getenv("KTSTR_CI");
 	struct utsname host = {0};
 
 	(void)uname(&host);
@@ -133,13 +143,15 @@ static void identify(const struct run_config *config, size_t index, struct resul
 		.kernel_package = !plan->host_only && config->kernel->package
 					  ? xstrdup(config->kernel->package)
 					  : NULL,
+		.project_commit = plan->project_commit ? xstrdup(plan->project_commit) : NULL,
 	};
 	result->run = (struct run_record){
 		.id = xstrdup(config->dir->id),
 		.started_unix_ns = clock_unix_ns(),
+		.source = xstrdup(ci && *ci ? "ci" : "local"),
 		.qemu_version = plan->host_only ? NULL : xstrdup(config->qemu->version),
-		.host_kernel = xstrdup(host.release),
 		.ktstr_version = xstrdup(KTSTR_VERSION),
+		.host = host_now(),
 	};
 	result->repeat_command = repeat_command(config, index);
 }
@@ -185,6 +197,7 @@ static void keep_session(struct session *session, struct result *result)
 	result->test_output = tail_of(&output);
 	result->scheduler_log = tail_of(&session->stream[WIRE_SCHEDULER_LOG]);
 	result->console_tail = TAKE_PTR(session->console_tail);
+	result->identity.template_key = TAKE_PTR(session->template_key);
 	if (session->hello) {
 		free(result->identity.kernel_release);
 		result->identity.kernel_release =
@@ -292,6 +305,8 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 	if (r < 0)
 		return r;
 	r = session_run(&session_config, ret_session, err);
+	if (r == 0 && session_config.vm.clone)
+		ret_session->template_key = xstrdup(strrchr(template.dir, '/') + 1);
 	if (r == 0 && ret_session->end == SESSION_CANCELLED)
 		return error_set(err, -ECANCELED, "interrupted");
 	return r;
@@ -301,13 +316,14 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 		     struct ktstr_error *err)
 {
 	AUTO(session_done) struct session session = {0};
-	int r = guest_run(config, index, result->run.dir, NULL, &session, err);
+	int r = guest_run(config, index, result->run.dir, NULL, &session, err), judged;
 
-	if (r < 0)
+	if (r < 0 && session.end != SESSION_CANCELLED)
 		return r;
-	r = judge_session(run_plan(config, index), &session, &result->outcome, err);
+	judged = judge_session(run_plan(config, index), &session, &result->outcome,
+			       r < 0 ? NULL : err);
 	keep_session(&session, result);
-	return r;
+	return r < 0 ? r : judged;
 }
 
 static int run_on_host(const struct run_config *config, size_t index, struct result *result,
@@ -355,17 +371,18 @@ int one_run(const struct run_config *config, size_t index, struct result *ret_re
 
 	identify(config, index, &result);
 	r = make_dir(config, index, &result, &err);
+	if (r == 0 && result_save_begun(&result, &err) < 0)
+		log_warn("%s: %s", plan->name, err.msg);
 	if (r == 0 && can_run(config, plan, &result.outcome))
 		r = plan->host_only ? run_on_host(config, index, &result, &err)
 				    : run_guest(config, index, &result, &err);
-	if (r == -ECANCELED)
-		return r;
-	if (r < 0)
+	result.run.cut_short = r == -ECANCELED;
+	if (r < 0 && !(r == -ECANCELED && result.outcome.state == KTSTR_ERROR))
 		outcome_error(&result.outcome, "%s", err.msg);
 	judge_expectation(plan, &result.outcome);
 	result.run.host_ns = clock_ns() - began;
 	if (result_save(&result, &err) < 0)
 		log_warn("%s: its result cannot be kept: %s", plan->name, err.msg);
 	*ret_result = TAKE(result, (struct result){0});
-	return 0;
+	return r == -ECANCELED ? r : 0;
 }

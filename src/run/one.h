@@ -11,7 +11,7 @@ uint64_t run_seed(const struct run_config *config, size_t index);
 
 /*
  * Never fails: what goes wrong becomes an error outcome. Blocks until the guest is gone. index is
- * below run_count(). -ECANCELED: interrupted, there is no result.
+ * below run_count(). -ECANCELED: interrupted; the result is what was found until then.
  */
 int one_run(const struct run_config *config, size_t index, struct result *ret_result);
 

@@ -17,6 +17,7 @@ void test_plan_done(struct test_plan *plan)
 {
 	free(plan->program);
 	free(plan->name);
+	free(plan->project_commit);
 	free(plan->scheduler.name);
 	free(plan->scheduler.binary);
 	strings_done(&plan->scheduler.args);

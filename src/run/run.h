@@ -45,6 +45,7 @@ struct test_plan {
 	struct strings overrides;     /* "KTSTR_WORKERS=4": what the body's environment says beside */
 	struct strings options;       /* the options of `ktstr test` that changed this plan, to repeat it */
 	struct ktstr_checks checks[CHECK_LAYERS];      /* as each layer declares them */
+	char *project_commit;         /* of the program's source, when plans_note_commits() found it */
 };
 
 void test_plan_done(struct test_plan *plan);
@@ -60,6 +61,11 @@ int plans_describe(const char *program, struct test_plans *plans, struct ktstr_e
 /* The limits that a test is judged by and who set each, for people or as JSON (the caller's). */
 void thresholds_to_text(const struct test_plan *plan, struct buf *out);
 json_t *thresholds_to_json(const struct test_plan *plan);
+/*
+ * Ask git for the commit of each program's source, in the directory of the program, or else in the
+ * current one: "1417582", "1417582-dirty". Where it has no answer within 300 ms, none is noted.
+ */
+void plans_note_commits(struct test_plans *plans);
 
 /* What the user wants of them. Strings borrowed; NULL or 0: as declared. */
 struct selection {
@@ -185,6 +191,7 @@ enum session_end {
 /* Everything that a guest said and how it ended; judge.c makes an outcome of it. */
 struct session {
 	enum session_end end;
+	char *template_key;           /* of the template that it was cloned from, or NULL */
 	char *end_text;               /* the panic line, QEMU's last words, ... or NULL */
 	bool hello;
 	char kernel_release[64];
@@ -265,6 +272,8 @@ bool evidence_judge(const struct evidence *evidence, const struct test_plan *pla
 
 /* --- runner.c -------------------------------------------------------------------------------------------------- */
 
+struct run_store;
+
 struct run_config {
 	const struct test_plans *plans;
 	size_t rounds;                /* each test runs so often, at least once; its runs are neighbours */
@@ -287,6 +296,7 @@ struct run_config {
 	void (*on_result)(void *arg, const struct result *result);
 	void *arg;
 	struct progress *progress;    /* may be NULL */
+	struct run_store *store;      /* indexes the results, in their order; or NULL */
 };
 
 size_t run_count(const struct run_config *config);

@@ -13,6 +13,7 @@
 
 #include "outcome/difference.h"
 #include "run/one.h"
+#include "store/store.h"
 
 #define TICK_NS (200 * NS_PER_MS)
 #define THREADS_MAX 64
@@ -168,6 +169,29 @@ static void compare_rounds(struct pool *pool, size_t index)
 		log_warn("%s: its result cannot be kept: %s", result->identity.test, err.msg);
 }
 
+/* The record is saved: that its row is missing costs nothing but a look at the files later. */
+static void index_result(const struct run_config *config, const struct result *result)
+{
+	struct ktstr_error err = {0};
+	json_t *record;
+
+	if (!config->store || !result->run.dir)
+		return;
+	record = result_to_json(result);
+	if (run_store_add(config->store, record, result->run.dir, &err) < 0)
+		log_warn("%s: not in the list of results yet: %s", result->identity.test, err.msg);
+	json_decref(record);
+}
+
+static void report_one(struct pool *pool, size_t index, struct report_totals *totals)
+{
+	const struct result *result = &pool->slots[index].result;
+
+	compare_rounds(pool, index);
+	pool->config->on_result(pool->config->arg, result);
+	totals->count[result->outcome.state]++;
+}
+
 /* Hand over results as they become known; with an interruption, those that were found. */
 static void report_all(struct pool *pool, struct report_totals *totals)
 {
@@ -177,15 +201,16 @@ static void report_all(struct pool *pool, struct report_totals *totals)
 
 		while (!slot->finished && !(pool->stop && i >= pool->next))
 			wait_for_change(pool);
-		if (!slot->finished || slot->cancelled) {
+		if (!slot->finished) {
 			totals->interrupted = true;
 			continue;
 		}
 		pthread_mutex_unlock(&pool->lock);
-		compare_rounds(pool, i);
-		pool->config->on_result(pool->config->arg, &slot->result);
+		if (!slot->cancelled)
+			report_one(pool, i, totals);
+		index_result(pool->config, &slot->result);
 		pthread_mutex_lock(&pool->lock);
-		totals->count[slot->result.outcome.state]++;
+		totals->interrupted = totals->interrupted || slot->cancelled;
 	}
 	pthread_mutex_unlock(&pool->lock);
 }

@@ -14,6 +14,7 @@
 
 void session_done(struct session *session)
 {
+	free(session->template_key);
 	free(session->end_text);
 	free(session->trouble_text);
 	free(session->console_tail);

@@ -11,7 +11,7 @@
 #define BUSY_PAUSE_NS (100 * NS_PER_MS)
 #define CGROUP_FILE_MAX (1u << 20)
 
-static const char *const always_on[] = {"cpu", "cpuset"};
+static const char *const always_on[] = {"cpu", "cpuset"};        /* the first may be left out */
 
 int cgroups_act(struct cgroups *cgroups, enum cgroup_act act, const char *path, const char *text,
 		struct ktstr_error *err)
@@ -97,7 +97,7 @@ static int enable(struct cgroups *cgroups, const char *dir, const char *controll
 
 static int enable_always_on(struct cgroups *cgroups, const char *dir, struct ktstr_error *err)
 {
-	for (size_t i = 0; i < sizeof(always_on) / sizeof(*always_on); i++) {
+	for (size_t i = cgroups->no_cpu; i < sizeof(always_on) / sizeof(*always_on); i++) {
 		int r = enable(cgroups, dir, always_on[i], err);
 
 		if (r < 0 && r != -ENOTSUP)

@@ -36,6 +36,7 @@ struct cgroups {
 	struct switched_ons switched;
 	struct bounded bounded;
 	cgroup_act_fn *act;              /* set it before opening; NULL: cgroup_act() */
+	bool no_cpu;                     /* and this: the controller cpu stays as it is */
 };
 
 /*

@@ -67,8 +67,8 @@ EXPORT void ktstr_play_free(struct ktstr_play *play)
 	free(play);
 }
 
-EXPORT int ktstr_play_begin(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict,
-			    struct ktstr_play **ret_play, struct ktstr_error *err)
+int play_begin(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict, bool no_cpu_controller,
+	       struct ktstr_play **ret_play, struct ktstr_error *err)
 {
 	AUTO(ktstr_play_free) struct ktstr_play *play = NULL;
 	int r;
@@ -87,12 +87,19 @@ EXPORT int ktstr_play_begin(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict
 		return r;
 	play->outranked = outrank_schedulers();
 	play->cgroups.act = ctx->cgroup_act;
+	play->cgroups.no_cpu = no_cpu_controller;
 	r = cgroups_open(&play->cgroups, ctx->cgroup_root, err);
 	if (r < 0)
 		return r;
 	ctx->play = play;
 	*ret_play = TAKE_PTR(play);
 	return 0;
+}
+
+EXPORT int ktstr_play_begin(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict,
+			    struct ktstr_play **ret_play, struct ktstr_error *err)
+{
+	return play_begin(ctx, verdict, false, ret_play, err);
 }
 
 /* A backdrop in which nothing was done is not worth telling. */

@@ -178,6 +178,8 @@ int play_wrap_step(const struct ktstr_play *play, int code, struct ktstr_error *
 
 DEFINE_AUTO(struct ktstr_play *, ktstr_play_free)
 
+int play_begin(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict, bool no_cpu_controller,
+	       struct ktstr_play **ret_play, struct ktstr_error *err);
 /* Whether the scheduler still lives, now. */
 bool play_scheduler_lives(struct ktstr_play *play);
 /* The step on its way is over; the timeline is told once. */

@@ -164,7 +164,7 @@ EXPORT int ktstr_run_scenario(struct ktstr_ctx *ctx, struct ktstr_verdict *verdi
 	int r = check_scenario(scenario, err);
 
 	if (r == 0)
-		r = ktstr_play_begin(ctx, verdict, &play, err);
+		r = play_begin(ctx, verdict, scenario->no_cpu_controller, &play, err);
 	if (r < 0 || play->scheduler_died)
 		return r;
 	r = add_cgroups(play, scenario->cgroups, scenario->cgroup_count, err);

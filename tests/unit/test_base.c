@@ -141,6 +141,23 @@ TEST(json_output_is_escaped_utf8_and_never_nan)
 				   "\"list\":[1,-2,null],\"yes\":true}");
 }
 
+TEST(texts_of_a_guest_cannot_drive_a_terminal)
+{
+	AUTO(free) char *clean = text_clean(sv_of("a\x1b[2Jb\r\n\tc\x7f\xc2\x9b\xff\xc3\xa9"), 100);
+	AUTO(free) char *surrogate = text_clean(sv_of("\xed\xa0\x80"), 100);
+	AUTO(free) char *overlong = text_clean(sv_of("\xc0\xaf\xe0\x80\xaf"), 100);
+	AUTO(free) char *cut = text_clean(sv_of("12345\xc3\xa9\xc3\xa9"), 8);
+	AUTO(free) char *again = text_clean(sv_of(cut), 8);
+	AUTO(free) char *full = text_clean(sv_of("12345678"), 8);
+
+	CHECK_STR(clean, "a?[2Jb?\n\tc??\xef\xbf\xbd\xc3\xa9");
+	CHECK_STR(surrogate, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	CHECK_STR(overlong, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	CHECK_STR(cut, "12345...");
+	CHECK_STR(again, cut);
+	CHECK_STR(full, "12345678");
+}
+
 TEST(a_program_that_is_not_there_is_named)
 {
 	struct ktstr_error err = {0};

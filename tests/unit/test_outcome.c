@@ -4,11 +4,18 @@
 
 #include "outcome/difference.h"
 #include "outcome/outcome.h"
+#include "outcome/scenario_stats.h"
 #include "test.h"
 
 #include "../fuzz/replay.h"
 #define LLVMFuzzerTestOneInput fuzz_outcome
 #include "../fuzz/fuzz_outcome.c"
+#undef LLVMFuzzerTestOneInput
+
+#include "../fuzz/replay.h"
+#define LLVMFuzzerTestOneInput fuzz_record
+#include "../fuzz/fuzz_record.c"
+#undef LLVMFuzzerTestOneInput
 
 static const char whole[] =
 	"{\"state\":\"fail\","
@@ -193,23 +200,6 @@ TEST(keys_that_nobody_named_are_left_out)
 	json_decref(document);
 }
 
-TEST(texts_of_a_guest_cannot_drive_a_terminal)
-{
-	AUTO(free) char *clean = text_clean(sv_of("a\x1b[2Jb\r\n\tc\x7f\xc2\x9b\xff\xc3\xa9"), 100);
-	AUTO(free) char *surrogate = text_clean(sv_of("\xed\xa0\x80"), 100);
-	AUTO(free) char *overlong = text_clean(sv_of("\xc0\xaf\xe0\x80\xaf"), 100);
-	AUTO(free) char *cut = text_clean(sv_of("12345\xc3\xa9\xc3\xa9"), 8);
-	AUTO(free) char *again = text_clean(sv_of(cut), 8);
-	AUTO(free) char *full = text_clean(sv_of("12345678"), 8);
-
-	CHECK_STR(clean, "a?[2Jb?\n\tc??\xef\xbf\xbd\xc3\xa9");
-	CHECK_STR(surrogate, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
-	CHECK_STR(overlong, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
-	CHECK_STR(cut, "12345...");
-	CHECK_STR(again, cut);
-	CHECK_STR(full, "12345678");
-}
-
 TEST(the_worse_finding_wins_and_a_skip_only_stands_alone)
 {
 	AUTO(result_done) struct result result = {0};
@@ -269,11 +259,12 @@ TEST(the_digest_of_an_empty_outcome_is_the_sha256_of_its_canonical_text)
 	CHECK_STR(digest, "sha256:9b0148ce57dd68e8ee407cdf5871d3a29336a57199e67b64589f845a05600809");
 }
 
+/* SC-1: these names in this order, absent ones null; ours follow. */
 TEST(the_keys_of_a_document_keep_their_order_and_absent_is_null)
 {
 	AUTO(result_done) struct result result = {
 		.identity = {.test = xstrdup("steady"), .seed = UINT64_MAX, .icount_shift = 3},
-		.run = {.id = xstrdup("bad \xff byte"), .host_ns = UINT64_MAX},
+		.run = {.host = json_pack("{s:s}", "arch", "x86_64"), .id = xstrdup("bad \xff byte"), .host_ns = UINT64_MAX},
 	};
 	json_t *document = result_to_json(&result);
 	char *text = json_dumps(document, JSON_COMPACT);
@@ -282,17 +273,20 @@ TEST(the_keys_of_a_document_keep_their_order_and_absent_is_null)
 	CHECK(digest);
 	memset(digest + strlen("sha256:"), 'x', 64);
 	CHECK_STR(text,
-		  "{\"schema_version\":1,\"test\":\"steady\",\"binary\":null,\"topology\":null,"
-		  "\"scheduler\":null,\"mode\":null,\"seed\":\"18446744073709551615\",\"disturbed\":false,\"memory_mib\":0,"
-		  "\"duration_ms\":0,\"icount_shift\":3,\"kernel_release\":null,\"kernel_package\":null,"
-		  "\"outcome\":{\"state\":\"pass\",\"details\":[],\"stats\":null,\"workers\":null,"
-		  "\"scheduler\":null,\"body_guest_ns\":0},\"outcome_digest\":\"sha256:"
-		  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\","
-		  "\"run\":{\"id\":\"bad \xef\xbf\xbd byte\",\"dir\":null,\"started_unix_ns\":0,"
-		  "\"host_ns\":9223372036854775807,\"stages\":{\"qemu_ns\":0,\"boot_ns\":0,\"setup_ns\":0,"
-		  "\"scheduler_ns\":0,\"test_ns\":0,\"teardown_ns\":0},\"qemu_version\":null,"
-		  "\"host_kernel\":null,\"ktstr_version\":null},\"test_output\":null,"
-		  "\"scheduler_log\":null,\"console_tail\":null,\"repeat_command\":null}");
+		  "{\"schema_version\":2,\"test_name\":\"steady\",\"topology\":null,\"scheduler\":null,"
+		  "\"scheduler_commit\":null,\"project_commit\":null,\"payload\":null,\"metrics\":[],\"passed\":true,\"skipped\":false,"
+		  "\"stats\":null,\"monitor\":null,\"stimulus_events\":[],\"work_type\":null,\"active_flags\":[],"
+		  "\"verifier_stats\":[],\"kvm_stats\":null,\"sysctls\":[],\"kargs\":[],\"kernel_version\":null,\"kernel_commit\":null,"
+		  "\"timestamp\":\"1970-01-01T00:00:00Z\",\"run_id\":\"bad \xef\xbf\xbd byte\",\"host\":{\"arch\":\"x86_64\"},"
+		  "\"cleanup_duration_ms\":null,\"run_source\":null,"
+		  "\"binary\":null,\"mode\":null,\"seed\":\"18446744073709551615\",\"disturbed\":false,\"memory_mib\":0,"
+		  "\"duration_ms\":0,\"icount_shift\":3,\"kernel_release\":null,\"kernel_package\":null,\"template_key\":null,"
+		  "\"outcome\":{\"state\":\"pass\",\"details\":[],\"stats\":null,\"workers\":null,\"scheduler\":null,\"body_guest_ns\":0},"
+		  "\"outcome_digest\":\"sha256:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\","
+		  "\"run\":{\"dir\":null,\"started_unix_ns\":0,\"host_ns\":9223372036854775807,\"cut_short\":false,"
+		  "\"stages\":{\"qemu_ns\":0,\"boot_ns\":0,\"setup_ns\":0,\"scheduler_ns\":0,\"test_ns\":0,\"teardown_ns\":0},"
+		  "\"qemu_version\":null,\"ktstr_version\":null},\"test_output\":null,\"scheduler_log\":null,\"console_tail\":null,"
+		  "\"repeat_command\":null}");
 	free(text);
 	json_decref(document);
 }
@@ -369,6 +363,181 @@ TEST(the_first_difference_is_named_by_its_path)
 TEST(no_corrupted_verdict_breaks_the_property_of_the_fuzz_target)
 {
 	replay_corpus("outcome", fuzz_outcome);
+/* --- records ---------------------------------------------------------------------------------------- */
+
+static char *data_path(const char *name)
+{
+	return xasprintf("%s/%s", getenv("KTSTR_TEST_DATA") ?: "tests/data", name);
+}
+
+TEST(a_record_of_schema_1_is_read_under_its_new_names)
+{
+	AUTO(free) char *path = data_path("fuzz/record/schema1.json");
+	struct ktstr_error err = {0};
+	json_t *record = NULL;
+	const json_t *run, *stats;
+
+	CHECK_EQ(record_load(path, &record, &err), 0);
+	CHECK_EQ(record_number(record, "schema_version"), 2);
+	CHECK_STR(record_text(record, "test_name"), "steady");
+	CHECK_STR(record_text(record, "run_id"), "20261121-0");
+	CHECK_STR(record_text(record, "kernel_version"), "6.18.15");
+	CHECK_STR(record_text(record, "timestamp"), "2026-11-21T05:46:40Z");
+	CHECK_STR(record_text(json_object_get(record, "host"), "kernel_release"), "6.1.0");
+	CHECK_STR(record_text(record, "seed"), "7");
+	CHECK_EQ(record_number(record, "cleanup_duration_ms"), 7);
+	CHECK(json_is_false(json_object_get(record, "passed")));
+	CHECK(json_is_false(json_object_get(record, "skipped")));
+	CHECK(json_is_null(json_object_get(record, "template_key")));
+	CHECK_EQ(json_array_size(json_object_get(record, "metrics")), 0);
+	CHECK(!json_object_get(record, "test"));
+	run = json_object_get(record, "run");
+	CHECK(!json_object_get(run, "id"));
+	stats = json_object_get(record, "stats");
+	CHECK_EQ(record_number(stats, "total_migrations"), 4);
+	CHECK_EQ(record_number(stats, "worst_gap_cpu"), 1);
+	json_decref(record);
+}
+
+TEST(bytes_that_are_no_record_are_refused_in_words)
+{
+	static const struct {
+		const char *text, *why;
+		int code;
+	} cases[] = {
+		{"", "byte 0: ", -EBADMSG},
+		{"[]", "it is no object", -EBADMSG},
+		{"{}", "it has no schema_version", -EBADMSG},
+		{"{\"schema_version\":0}", "it has no schema_version", -EBADMSG},
+		{"{\"schema_version\":3}", "schema version 3, and this ktstr reads up to 2",
+		 -EPROTONOSUPPORT},
+		{"{\"schema_version\":1}", "it has no test_name", -EBADMSG},
+		{"{\"schema_version\":2,\"test_name\":\"a\",\"outcome\":{},\"run\":{}}",
+		 "its outcome has no state", -EBADMSG},
+		{"{\"schema_version\":2,\"test_name\":\"a\",\"outcome\":{\"state\":\"x\"},\"run\":{}}",
+		 "its outcome has no state", -EBADMSG},
+		{"{\"schema_version\":2,\"test_name\":\"a\",\"outcome\":{\"state\":\"pass\"},\"run\":[]}",
+		 "it has no run", -EBADMSG},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct ktstr_error err = {0};
+		json_t *record = NULL;
+
+		CHECK_EQ(record_parse(sv_of(cases[i].text), &record, &err), cases[i].code);
+		CHECK_HAS(err.msg, cases[i].why);
+		CHECK(!record);
+	}
+}
+
+TEST(hostile_records_are_survived)
+{
+	replay_corpus("record", fuzz_record);
+}
+
+TEST(a_test_that_began_leaves_a_record_until_its_own_replaces_it)
+{
+	char dir[] = "/tmp/ktstr-unit.XXXXXX";
+	AUTO(result_done) struct result result = {.identity = {.test = xstrdup("steady")}};
+	struct ktstr_error err = {0};
+	json_t *record = NULL;
+
+	CHECK(mkdtemp(dir));
+	result.run.dir = xstrdup(dir);
+	CHECK_EQ(result_save_begun(&result, &err), 0);
+	CHECK_EQ(record_load(dir, &record, &err), 0);
+	CHECK_STR(record_state(record), "error");
+	CHECK(json_is_true(json_object_get(json_object_get(record, "run"), "cut_short")));
+	CHECK(json_is_false(json_object_get(record, "passed")));
+	json_decref(record);
+	CHECK_EQ(result_save_begun(&result, &err), -EEXIST);        /* it never replaces one */
+	CHECK_EQ(result_save(&result, &err), 0);
+	CHECK_EQ(record_load(dir, &record, &err), 0);
+	CHECK_STR(record_state(record), "pass");
+	CHECK(json_is_false(json_object_get(json_object_get(record, "run"), "cut_short")));
+	json_decref(record);
+	CHECK_EQ(tree_remove(dir, &err), 0);
+}
+
+TEST(a_kernels_version_is_the_number_in_its_release)
+{
+	static const char *const cases[][2] = {
+		{"6.18.15+deb13-cloud-amd64", "6.18.15"}, {"6.15.0-rc3-00012-gabc", "6.15.0-rc3"},
+		{"6.14", "6.14"}, {"6.14-x", "6.14"}, {"custom", NULL}, {NULL, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		json_t *record = record_new();
+
+		if (cases[i][0])
+			json_object_set_new(record, "kernel_release", json_string(cases[i][0]));
+		record_derive(record);
+		if (cases[i][1])
+			CHECK_STR(record_text(record, "kernel_version"), cases[i][1]);
+		else
+			CHECK(json_is_null(json_object_get(record, "kernel_version")));
+		json_decref(record);
+	}
+}
+
+/* SC-6 */
+TEST(a_skip_is_passed_and_skipped)
+{
+	static const struct {
+		enum ktstr_state state;
+		bool passed, skipped;
+	} cases[] = {
+		{KTSTR_PASS, true, false},  {KTSTR_SKIP, true, true},   {KTSTR_INCONCLUSIVE, false, false},
+		{KTSTR_FAIL, false, false}, {KTSTR_ERROR, false, false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		AUTO(result_done) struct result result = {.outcome.state = cases[i].state};
+		json_t *record = result_to_json(&result);
+
+		CHECK_EQ(json_is_true(json_object_get(record, "passed")), cases[i].passed);
+		CHECK_EQ(json_is_true(json_object_get(record, "skipped")), cases[i].skipped);
+		json_decref(record);
+	}
+}
+
+static json_t *stats_of(const char *cgroups)
+{
+	AUTO(free) char *text = xasprintf("{\"stats\":{\"cgroups\":%s}}", cgroups);
+	json_t *outcome = json_loads(text, 0, NULL), *stats = scenario_stats(outcome);
+
+	json_decref(outcome);
+	return stats;
+}
+
+/* 2.8, merging: totals add up, worst_ is the largest, but iterations per worker the lowest non-zero. */
+TEST(a_scenario_is_as_bad_as_its_worst_cgroup)
+{
+	json_t *stats = stats_of(
+		"[{\"workers\":2,\"cpus\":1,\"migrations\":3,\"iterations\":30,\"spread_pct\":1.5,"
+		"\"max_gap_ms\":7,\"max_gap_cpu\":5,\"wake_us_p99\":40,\"wake_us_median\":10},"
+		"{\"workers\":4,\"cpus\":2,\"migrations\":1,\"iterations\":100,\"spread_pct\":0.5,"
+		"\"max_gap_ms\":9,\"max_gap_cpu\":0,\"wake_us_p99\":20,\"wake_us_median\":0},"
+		"{\"workers\":1,\"iterations\":0,\"migrations\":2}]");
+	AUTO(free) char *text = json_dumps(stats, JSON_COMPACT | JSON_REAL_PRECISION(4));
+
+	json_decref(stats);
+	CHECK_STR(text, "{\"total_workers\":7,\"total_cpus\":3,\"total_migrations\":6,"
+			"\"total_iterations\":130,\"worst_spread\":1.5,\"worst_gap_ms\":9.0,"
+			"\"worst_migration_ratio\":0.1,\"worst_p99_wake_latency_us\":40.0,"
+			"\"worst_median_wake_latency_us\":10.0,\"worst_wake_latency_tail_ratio\":4.0,"
+			"\"worst_iterations_per_worker\":15.0,\"worst_gap_cpu\":0}");
+}
+
+TEST(what_the_cgroups_do_not_tell_is_absent)
+{
+	json_t *none = stats_of("[]"), *strange = stats_of("[7,{\"workers\":\"two\",\"cpus\":3}]");
+
+	CHECK(json_is_null(none));
+	CHECK_EQ(json_object_size(strange), 1);
+	CHECK_EQ(record_number(strange, "total_cpus"), 3);
+	json_decref(none);
+	json_decref(strange);
 }
 
 RUN_TESTS();

@@ -396,4 +396,49 @@ TEST(a_guest_that_lists_programs_without_end_is_not_searched_for_ever)
 	CHECK_EQ(fuzz_evidence((const uint8_t *)said.data, said.len), 0);
 }
 
+/* --- the commit of what is tested ---------------------------------------------------------------------- */
+
+static void git(const char *dir, const char *const *words)
+{
+	const char *argv[24] = {"git", "-C", dir, "-c", "user.name=a", "-c", "user.email=a@b.c"};
+	AUTO(buf_done) struct buf out = {0};
+	struct ktstr_error err = {0};
+	size_t count = 7;
+
+	while (*words && count < 23)
+		argv[count++] = *words++;
+	if (run_and_read(argv, 1 << 16, deadline_in(30 * NS_PER_S), &out, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+#define GIT(dir, ...) git(dir, (const char *const[]){__VA_ARGS__, NULL})
+
+TEST(the_commit_is_that_of_the_programs_directory_and_may_be_dirty)
+{
+	char dir[] = "/tmp/ktstr-commit-XXXXXX";
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	AUTO(free) char *program = NULL;
+
+	if (access("/usr/bin/git", X_OK) < 0) {
+		skip();
+		return;
+	}
+	CHECK(mkdtemp(dir));
+	program = xasprintf("%s/program", dir);
+	CHECK_EQ(file_write_atomic(program, "1", 1, 0755, NULL), 0);
+	GIT(dir, "init", "-q");
+	GIT(dir, "add", "program");
+	GIT(dir, "commit", "-q", "-m", "first");
+	for (int i = 0; i < 2; i++)
+		test_plans_push(&plans, (struct test_plan){.program = xstrdup(program)});
+	plans_note_commits(&plans);
+	CHECK_EQ(strspn(plans.at[0].project_commit, "0123456789abcdef"), 7);
+	CHECK_EQ(strlen(plans.at[0].project_commit), 7);
+	CHECK_STR(plans.at[1].project_commit, plans.at[0].project_commit);
+	CHECK_EQ(file_write_atomic(program, "2", 1, 0755, NULL), 0);
+	plans_note_commits(&plans);
+	CHECK_STR(plans.at[0].project_commit + 7, "-dirty");
+	CHECK_EQ(tree_remove(dir, NULL), 0);
+}
+
 RUN_TESTS();

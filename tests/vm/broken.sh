@@ -54,7 +54,7 @@ check() { # description, 0 for ok, words for a failure
 while IFS='|' read -r name state kind words; do
 	name=${name// /} state=${state// /} kind=${kind// /} words=${words# }
 	[ -n "$name" ] || continue
-	have=$(jq -c --arg name "$name" '.tests[] | select(.test == $name) | .outcome | [.state, .details]' "$work/json")
+	have=$(jq -c --arg name "$name" '.tests[] | select(.test_name == $name) | .outcome | [.state, .details]' "$work/json")
 	jq -e --arg state "$state" --arg kind "$kind" --arg words "$words" \
 		'.[0] == $state and any(.[1][]; .kind == $kind) and any(.[1][]; .text | contains($words))' \
 		<<<"$have" >"$work/match" 2>&1
@@ -62,6 +62,6 @@ while IFS='|' read -r name state kind words; do
 done <<<"$table"
 
 test "$(jq '.tests | length' "$work/json")" = "$rows"
-check "every test of the program is in the table" $? "$(jq -c '[.tests[].test]' "$work/json")"
+check "every test of the program is in the table" $? "$(jq -c '[.tests[].test_name]' "$work/json")"
 test "$status" = 3
 check "errors make exit status 3" $? "exit status $status; $(tail -3 "$work/log")"

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/text.h"
+
 #include <assert.h>
 
-#include "outcome/outcome.h"
+#include "base/alloc.h"
+#include "base/buf.h"
 
 #define REPLACEMENT "\xef\xbf\xbd"        /* U+FFFD */
 #define ELLIPSIS "..."

@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# explore.sh KTSTR RACY - `ktstr explore` finds the seeds that show a race, and each of them shows it
+# again, exactly, whenever it is replayed. KTSTR_EXPLORE_SEEDS (12) seeds are explored, and each that
+# fails is replayed KTSTR_EXPLORE_REPLAYS (2) times. Prints TAP.
+set -uo pipefail
+ktstr=$1 racy=$2
+seeds=${KTSTR_EXPLORE_SEEDS:-12} replays=${KTSTR_EXPLORE_REPLAYS:-2}
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+export KTSTR_RUNS_DIR=$dir/runs
+count=0
+
+fact() {
+	local name=$1
+
+	shift
+	count=$((count + 1))
+	if "$@" >"$dir/log" 2>&1; then
+		echo "ok $count - $name"
+	else
+		echo "not ok $count - $name"
+		tail -n 40 "$dir/log" | sed 's/^/# /'
+	fi
+}
+
+# results whose state is $1
+results() {
+	find "$KTSTR_RUNS_DIR" -name result.json -exec \
+		jq -r --arg state "$1" 'select(.outcome.state == $state) | input_filename' {} +
+}
+
+explored() {
+	"$ktstr" explore --mode det --seeds "1..$seeds" "$racy" >"$dir/explored" 2>&1
+	[ $? -eq 1 ] || { cat "$dir/explored"; return 1; }
+}
+
+# some seeds show it and some do not: it would be no race otherwise
+some_seeds_show_it() {
+	failed=$(results fail | wc -l) passed=$(results pass | wc -l)
+	echo "# $failed of $seeds seeds failed" >&3
+	[ "$failed" -gt 0 ] && [ "$passed" -gt 0 ] && [ $((failed + passed)) -eq "$seeds" ] ||
+		{ cat "$dir/explored"; return 1; }
+}
+
+each_has_a_command() {
+	[ "$(grep -c -- "--seed" "$dir/explored")" -ge "$(results fail | wc -l)" ] ||
+		{ cat "$dir/explored"; return 1; }
+}
+
+replayed() {
+	local result i
+
+	for result in $failing; do
+		for ((i = 0; i < replays; i++)); do
+			"$ktstr" replay "$result" || return 1
+		done
+	done
+}
+
+exec 3>&1
+echo 1..4
+fact explore_reports_that_seeds_fail explored
+fact some_seeds_show_the_race some_seeds_show_it
+fact each_failing_seed_has_a_command each_has_a_command
+failing=$(results fail)
+fact each_failing_seed_fails_the_same_way_when_replayed replayed
