@@ -2,6 +2,9 @@
 /* judge.c - what the reports of one cgroup's workers mean. Decides from structs alone. */
 #include "verdict/judge.h"
 
+#define SPREAD_WINDOW_NS (2 * NS_PER_S)      /* from here on the built-in limit is what it says */
+#define SPREAD_SHORT_WINDOW_PCT 35.0         /* and this is the most that it grows to */
+
 /*
  * A worker that waited for nearly the whole time and hardly ran is starved even if it got through a
  * work unit: one tick of a CPU in two seconds is no share.
@@ -110,10 +113,36 @@ static void judge_gap(struct ktstr_verdict *verdict, const struct worker_report 
 			   ms_of(report->max_gap_at_ns), buf_text(&threshold));
 }
 
+/*
+ * A load balancer evens out over time: what a worker is ahead by is time, and the shorter the window
+ * the larger its share. The built-in limit grows with that up to a bound; a limit that somebody
+ * chose stays as it is.
+ */
+static double spread_limit_pct(double limit_pct, uint64_t wall_ns)
+{
+	double grown_pct = limit_pct * SPREAD_WINDOW_NS / (double)(wall_ns ? wall_ns : 1);
+
+	if (limit_pct < checks_default().max_spread_pct || limit_pct > checks_default().max_spread_pct ||
+	    grown_pct <= limit_pct)
+		return limit_pct;
+	return grown_pct < SPREAD_SHORT_WINDOW_PCT ? grown_pct : SPREAD_SHORT_WINDOW_PCT;
+}
+
+static uint64_t longest_wall_ns(const struct judging *judging)
+{
+	uint64_t longest = 0;
+
+	for (size_t i = 0; i < judging->count; i++) {
+		if (judging->reports[i].wall_ns > longest)
+			longest = judging->reports[i].wall_ns;
+	}
+	return longest;
+}
+
 static void judge_spread(const struct judging *judging)
 {
 	struct spread spread = spread_of(judging->reports, judging->count);
-	double limit_pct = judging->limits.max_spread_pct;
+	double limit_pct = spread_limit_pct(judging->limits.max_spread_pct, longest_wall_ns(judging));
 	AUTO(buf_done) struct buf threshold = {0};
 
 	if (limit_pct < 0 || spread.pct <= limit_pct)

@@ -294,6 +294,22 @@ TEST(a_test_without_a_body_or_with_an_empty_file_name_is_named)
 	complains(&test, "a.c:7: test t: include_files[1] must not be empty\n");
 }
 
+/* TD-2 */
+TEST(a_payload_that_makes_no_sense_is_named)
+{
+	const struct ktstr_scheduler scheduler = {.name = "s"};
+	const struct ktstr_payload of_a_scheduler = {.name = "p", .scheduler = &scheduler};
+	const struct ktstr_payload nameless = {.binary = "fio"};
+	struct ktstr_test test = good("t");
+
+	test.payload = &of_a_scheduler;
+	complains(&test, "a.c:7: test t: payload: payload p: it is a scheduler; put it into .scheduler of "
+			 "the test\n");
+	test = good("t");
+	test.workloads = KTSTR_PAYLOADS(&nameless);
+	complains(&test, "a.c:7: test t: workloads: payload (no name): name must not be empty\n");
+}
+
 TEST(a_scheduler_that_makes_no_sense_is_named)
 {
 	struct ktstr_scheduler scheduler = {.name = ""};
@@ -425,6 +441,9 @@ TEST(a_description_has_all_that_the_driver_needs)
 	AUTO(buf_done) struct buf out = {0};
 	struct registry linked = registry_linked();
 	struct ktstr_test starving = good("starving"), demo;
+	const struct ktstr_payload fio = {
+		.name = "fio", .binary = "fio", .include_files = KTSTR_ARGS("job.fio")};
+	const struct ktstr_payload stress = {.name = "stress", .binary = "stress-ng"};
 	const struct ktstr_test *tests[] = {&starving, &demo};
 	struct registry registry = registry_of(tests, 2);
 
@@ -433,13 +452,15 @@ TEST(a_description_has_all_that_the_driver_needs)
 	demo = *registry_find(&linked, "demo_of_a_machine");
 	demo.file = "b.c";
 	demo.line = 3;
+	demo.payload = &fio;
+	demo.workloads = KTSTR_PAYLOADS(&stress);
 	author_describe(&registry, &out);
 	CHECK_STR(buf_text(&out),
 		  "{\"schema\":1,\"tests\":["
 		  "{\"name\":\"starving\",\"file\":\"a.c\",\"line\":7,\"topology\":\"1n1l2c1t\","
 		  "\"memory_mib\":2048,\"duration_ms\":2000,\"workers_per_cgroup\":2,"
 		  "\"timeout_ms\":36000,\"expect_err\":true,\"expect_kind\":\"starved\","
-		  "\"host_only\":false,\"ignored\":false,\"include_files\":[],"
+		  "\"host_only\":false,\"ignored\":false,\"payload\":null,\"include_files\":[],"
 		  "\"checks\":{\"default\":{\"max_gap_ms\":2000,\"max_spread_pct\":15,"
 		  "\"max_idle_waiting_pct\":25,\"starvation\":1},\"scheduler\":null,"
 		  "\"test\":{\"starvation\":-1,\"max_slow_tier_ratio\":0.5}},\"scheduler\":null},"
@@ -447,7 +468,7 @@ TEST(a_description_has_all_that_the_driver_needs)
 		  "\"topology\":\"2n2l3c1t\",\"memory_mib\":2048,\"duration_ms\":2000,"
 		  "\"workers_per_cgroup\":2,\"timeout_ms\":36000,\"expect_err\":false,"
 		  "\"expect_kind\":null,\"host_only\":false,\"ignored\":true,"
-		  "\"include_files\":[\"data\"],"
+		  "\"payload\":\"fio\",\"include_files\":[\"data\",\"fio\",\"job.fio\",\"stress-ng\"],"
 		  "\"checks\":{\"default\":{\"max_gap_ms\":2000,\"max_spread_pct\":15,"
 		  "\"max_idle_waiting_pct\":25,\"starvation\":1},\"scheduler\":{},\"test\":{}},"
 		  "\"scheduler\":{\"name\":\"quick\","

@@ -363,6 +363,8 @@ TEST(the_first_difference_is_named_by_its_path)
 TEST(no_corrupted_verdict_breaks_the_property_of_the_fuzz_target)
 {
 	replay_corpus("outcome", fuzz_outcome);
+}
+
 /* --- records ---------------------------------------------------------------------------------------- */
 
 static char *data_path(const char *name)
