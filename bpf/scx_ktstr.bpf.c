@@ -8,8 +8,8 @@
  * most one slice behind the front, one that never left at most BOUND_SLICES, so that sleeping, or
  * being tied to a busier CPU, saves up no claim that would starve others, while a light task's one
  * turn may put the front that far before heavy ones; and at most BOUND_SLICES before it, so that
- * having had a CPU for itself leaves no debt. Tasks that compete for the same CPUs stay within these bounds; where tasks are
- * tied to CPUs that are unequally busy, the bounds count for more than weights.
+ * having had a CPU for itself leaves no debt. Tasks that compete for the same CPUs stay within these
+ * bounds; where tasks are tied to CPUs that are unequally busy, they count for more than weights.
  *
  * A task's weight is its own times its cgroup's cpu.weight / 100, so a cgroup gets what its weight
  * says against siblings with as many runnable tasks; cgroups above it do not count.

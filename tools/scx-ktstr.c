@@ -352,7 +352,7 @@ static const char usage[] =
 	"      --exit-after MS   raise an error in the BPF program\n"
 	"      --die-after MS    exit with status 1\n"
 	"      --fail-verify     load a program that the verifier refuses\n"
-	"      --verify-loop     load one with a loop that is too long for it\n"
+	"      --verify-loop     load one that it refuses behind a loop, with a long log\n"
 	"      --fail-start      exit with status 1 before loading anything\n"
 	"      --no-attach       load, but never attach\n";
 

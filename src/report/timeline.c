@@ -14,7 +14,8 @@
 #define PHASES_HEAD 20              /* of a long list, so many at the beginning and at the end */
 #define WORSE_POINTS 10
 #define CHANGE_WIDTH 32
-#define SHORTEST_NS NS_PER_MS       /* no phase: the backdrop before the first step */
+#define SHORTEST_NS NS_PER_MS
+#define SHORTEST_START_NS (50 * NS_PER_MS)     /* the backdrop, while the first step is made ready */
 
 struct phase {
 	const json_t *from, *to;        /* events; to NULL: it did not end */
@@ -52,16 +53,24 @@ static struct phase phase_of(const json_t *from, const json_t *to)
 }
 
 /* Between the end of a step and what follows nothing is held, so that is no phase. */
+static bool is_phase(const struct phase *phase)
+{
+	bool is_start = number_at(phase->from, "step") == 0;
+
+	if (json_is_true(json_object_get(phase->from, "end")))
+		return false;
+	return !phase->to || phase->ns >= (is_start ? SHORTEST_START_NS : SHORTEST_NS);
+}
+
 static void phases_collect(const json_t *events, struct phases *phases)
 {
 	size_t count = json_array_size(events);
 
 	for (size_t i = 0; i < count; i++) {
-		const json_t *from = json_array_get(events, i);
-		struct phase phase = phase_of(from, i + 1 < count ? json_array_get(events, i + 1) : NULL);
+		struct phase phase = phase_of(json_array_get(events, i),
+					      i + 1 < count ? json_array_get(events, i + 1) : NULL);
 
-		if (!json_is_true(json_object_get(from, "end")) &&
-		    (!phase.to || phase.ns >= SHORTEST_NS))
+		if (is_phase(&phase))
 			phases_push(phases, phase);
 	}
 }

@@ -313,7 +313,8 @@ void scenario_stats_add(struct scenario_stats *totals, const struct cgroup_stats
  * No workers at all: inconclusive when a check of AS-1 to AS-3 is on, a skip when only benchmarks
  * (AS-5 to AS-10) are. Starved is who did no work or hardly ran while it waited; with model_units,
  * who hardly ran (by schedstat) or had no CPU for longer than 2 s (or a higher gap limit) at a
- * stretch, whatever its work. A messenger's rates and shares and a host worker's shares and CPUs are not judged.
+ * stretch, whatever its work. A messenger's rates and shares and a host worker's shares and CPUs are
+ * not judged.
  */
 void verdict_judge_cgroup(struct ktstr_verdict *verdict, const struct ktstr_checks *checks,
 			  const struct cgroup_facts *facts, const struct worker_report *reports,

@@ -44,6 +44,18 @@ static void see_cpu(struct ktstr_worker *worker, uint64_t now)
 	cpuset_add(&worker->report->cpus, (unsigned)cpu);
 }
 
+static void note_gap(struct ktstr_worker *worker, uint64_t since, uint64_t now)
+{
+	struct worker_report *report = worker->report;
+	uint64_t gap_ns = now - since - slot_excused_ns(worker->slot, since, now);
+
+	if (gap_ns <= report->max_gap_ns)
+		return;
+	report->max_gap_ns = gap_ns;
+	report->max_gap_at_ns = now - worker->process->shared->release_ns;
+	report->max_gap_cpu = worker->cpu;
+}
+
 void checkpoint(struct ktstr_worker *worker)
 {
 	struct worker_report *report = worker->report;
@@ -52,11 +64,8 @@ void checkpoint(struct ktstr_worker *worker)
 
 	see_cpu(worker, now);
 	/* since is ahead of now when a stop cut a sleep or a wait short */
-	if (now > since && now - since > report->max_gap_ns) {
-		report->max_gap_ns = now - since;
-		report->max_gap_at_ns = now - worker->process->shared->release_ns;
-		report->max_gap_cpu = worker->cpu;
-	}
+	if (now > since && now - since > report->max_gap_ns)
+		note_gap(worker, since, now);
 	atomic_store_explicit(&worker->slot->since_ns, now, memory_order_relaxed);
 	worker->checked_ns = now;
 	worker->turns_to_checkpoint = WORKER_TURNS_PER_CHECKPOINT;
@@ -104,12 +113,12 @@ uint64_t jittered(struct ktstr_worker *worker, uint64_t value)
 
 /* --- waiting ------------------------------------------------------------------------------------ */
 
-/* The worker runs again; its slot says when that was due. */
-static void note_wake(struct ktstr_worker *worker, uint64_t due)
+void note_wake(struct ktstr_worker *worker, uint64_t due_ns)
 {
 	uint64_t now = clock_ns();
 
-	reservoir_add(&worker->slot->wakes, now > due ? now - due : 0);
+	reservoir_add(&worker->slot->wakes,
+		      now > due_ns ? now - due_ns - slot_excused_ns(worker->slot, due_ns, now) : 0);
 }
 
 static bool sleep_until_due(struct ktstr_worker *worker, uint64_t due_ns, int flags, uint64_t ns)

@@ -34,8 +34,10 @@ void spin_until(struct ktstr_worker *worker, uint64_t end_ns);
 uint64_t random_below(struct ktstr_worker *worker, uint64_t below);
 uint64_t jittered(struct ktstr_worker *worker, uint64_t value);
 
-/* --- waiting; false when the stop came first ----------------------------------------------------- */
+/* --- waiting; false when the stop came first --------------------------------------------------- */
 
+/* It runs, and could have since then: a measured wake-up. */
+void note_wake(struct ktstr_worker *worker, uint64_t due_ns);
 /* A measured sleep until then, on CLOCK_MONOTONIC. */
 bool sleep_until(struct ktstr_worker *worker, uint64_t wake_ns);
 /* The same by a relative nanosleep(). */

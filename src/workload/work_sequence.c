@@ -88,9 +88,7 @@ EXPORT void ktstr_worker_progress(struct ktstr_worker *self, uint64_t units)
 /* The time until then was no gap. */
 EXPORT void ktstr_worker_woke(struct ktstr_worker *self, uint64_t due_ns)
 {
-	uint64_t now = clock_ns();
-
-	reservoir_add(&self->slot->wakes, now > due_ns ? now - due_ns : 0);
+	note_wake(self, due_ns);
 	if (due_ns > atomic_load(&self->slot->since_ns))
 		atomic_store(&self->slot->since_ns, due_ns);
 }

@@ -25,12 +25,27 @@ struct slot {
 	 * that should end its sleep. WAITING until somebody wakes it, who then sets it.
 	 */
 	_Atomic uint64_t since_ns;
+	_Atomic uint64_t excused_from_ns, excused_to_ns;           /* workers_excuse() */
 	_Atomic int32_t tid;                       /* 0 until it runs */
 	_Atomic uint32_t ready;                    /* holds still; or could not be set up: */
 	int32_t setup_errno;                       /* 0, or why this step failed */
 	char setup_step[WORKER_STEP_MAX];
 	struct reservoir wakes;                    /* of wake-up latencies, ns */
 } __attribute__((aligned(64)));
+
+/*
+ * How much of that time is excused. The freeze may come between any two instructions of the worker,
+ * so it does not change what the worker keeps: the worker asks, after it has looked at the clock.
+ */
+static inline uint64_t slot_excused_ns(const struct slot *slot, uint64_t from_ns, uint64_t to_ns)
+{
+	uint64_t from = atomic_load_explicit(&slot->excused_from_ns, memory_order_acquire);
+	uint64_t to = atomic_load_explicit(&slot->excused_to_ns, memory_order_acquire);
+
+	from = from > from_ns ? from : from_ns;
+	to = to < to_ns ? to : to_ns;
+	return to > from ? to - from : 0;
+}
 
 /* A place in a queue of items (work_queue.c). */
 struct cell {

@@ -194,6 +194,14 @@ int workers_wait(struct workers *workers, struct deadline until, int watch_fd,
 	return 0;
 }
 
+/* As if the time that is excused had not been. */
+static uint64_t since_when(const struct slot *slot, uint64_t now_ns)
+{
+	uint64_t since_ns = atomic_load(&slot->since_ns);
+
+	return since_ns < now_ns ? since_ns + slot_excused_ns(slot, since_ns, now_ns) : since_ns;
+}
+
 void workers_observe(struct workers *workers)
 {
 	for (size_t i = 0; i < workers->count; i++) {
@@ -201,20 +209,24 @@ void workers_observe(struct workers *workers)
 
 		hand->evidence.after =
 			task_sample_counters(workers->proc_fd, workers_tid(workers, i));
-		hand->evidence.since_ns = atomic_load(&hand->slot->since_ns);
+		hand->evidence.since_ns = since_when(hand->slot, hand->evidence.after.at_ns);
 	}
 }
 
-/* Who waits for a mate, or sleeps for longer, is not late. */
+/*
+ * One excuse for each is enough: only one that did not run between two freezes could need both, and
+ * for it they become one as long as the two together.
+ */
 void workers_excuse(struct workers *workers, uint64_t since_ns, uint64_t now_ns)
 {
 	for (size_t i = 0; i < workers->count; i++) {
-		_Atomic uint64_t *slot_since_ns = &workers->hands[i].slot->since_ns;
-		uint64_t was = atomic_load(slot_since_ns);
-		uint64_t lost_ns = now_ns - (was > since_ns ? was : since_ns);
+		struct slot *slot = workers->hands[i].slot;
+		uint64_t from_ns = atomic_load(&slot->excused_from_ns);
+		uint64_t to_ns = atomic_load(&slot->excused_to_ns);
+		bool ran = atomic_load(&slot->since_ns) >= to_ns;
 
-		if (was != 0 && was < now_ns)
-			(void)atomic_compare_exchange_strong(slot_since_ns, &was, was + lost_ns);
+		atomic_store(&slot->excused_from_ns, ran ? since_ns : since_ns - (to_ns - from_ns));
+		atomic_store(&slot->excused_to_ns, now_ns);
 	}
 }
 

@@ -156,8 +156,9 @@ const struct worker_report *workers_reports(const struct workers *workers, size_
 					    size_t *ret_count);
 
 /*
- * They are in their cgroups now and get their memory ready. Wait until each one holds still, ready to go, or has ended. A worker that the scheduler does not
- * let come that far in 5 s is a finding for later, no reason to wait longer.
+ * They are in their cgroups now, and get their memory ready. Wait until each one holds still, ready
+ * to go, or has ended. A worker that the scheduler does not let come that far in 5 s is a finding
+ * for later, no reason to wait longer.
  */
 void workers_settle(struct workers *workers);
 

@@ -215,6 +215,20 @@ TEST(a_timeline_is_a_line_a_phase_with_what_changed)
 		  "  +1.51s to ...     step 3 last: set_cpuset, spawn    it did not end\n");
 }
 
+TEST(a_backdrop_is_a_phase_when_it_lasts)
+{
+	AUTO(free) char *brief = timeline_of(json_pack(
+		"[o,o,o]", event_of("", 0, false, 0, 0, 0), event_of("a", 1, false, 49, 0, 0),
+		event_of("a", 1, true, 1000, 0, 0)));
+	AUTO(free) char *long_one = timeline_of(json_pack(
+		"[o,o,o]", event_of("", 0, false, 0, 0, 0), event_of("a", 1, false, 50, 0, 0),
+		event_of("a", 1, true, 1000, 0, 0)));
+
+	CHECK(!strstr(brief, "start"));
+	CHECK_HAS(brief, "step 1 a");
+	CHECK_HAS(long_one, "start");
+}
+
 TEST(a_short_wait_more_is_not_marked)
 {
 	AUTO(free) char *text = timeline_of(json_pack(

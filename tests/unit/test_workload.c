@@ -10,6 +10,7 @@
 #include "workload/worker.h"
 #include "workload/workload.h"
 #include "test.h"
+#include "worker_runs.h"
 
 #include "../fuzz/replay.h"
 #define LLVMFuzzerTestOneInput fuzz_task
@@ -247,37 +248,6 @@ TEST(a_task_that_is_gone_has_no_counters)
 
 /* --- real workers ----------------------------------------------------------------------------- */
 
-static struct workers *start_with(const struct worker_group *groups, size_t count,
-				  uint64_t stop_timeout_ns)
-{
-	struct workers_config config = {
-		.groups = groups,
-		.group_count = count,
-		.seed = 1,
-		.stop_timeout_ns = stop_timeout_ns,
-		.kill_timeout_ns = 20 * NS_PER_S,
-	};
-	struct ktstr_error err = {0};
-	struct workers *workers = NULL;
-
-	if (workers_start(&config, &workers, &err) < 0)
-		fail_msg("%s", err.msg);
-	return workers;
-}
-
-static struct workers *start(const struct worker_group *groups, size_t count)
-{
-	return start_with(groups, count, 20 * NS_PER_S);
-}
-
-static enum workers_event wait_for(struct workers *workers, uint64_t ns, int watch_fd)
-{
-	enum workers_event event;
-
-	CHECK_EQ(workers_wait(workers, deadline_in(ns), watch_fd, &event, NULL), 0);
-	return event;
-}
-
 static const struct worker_report *run(struct workers *workers, uint64_t ns)
 {
 	size_t count;
@@ -288,11 +258,6 @@ static const struct worker_report *run(struct workers *workers, uint64_t ns)
 	workers_observe(workers);
 	workers_stop(workers);
 	return workers_reports(workers, 0, &count);
-}
-
-static bool has_no_children(void)
-{
-	return waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
 }
 
 TEST(spinning_workers_use_their_time)

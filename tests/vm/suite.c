@@ -126,7 +126,7 @@ KTSTR_TEST(fixture_fails_to_load, .scheduler = &unverifiable,
 }
 
 KTSTR_SCHEDULER(looper, .binary = "scx-ktstr", .args = KTSTR_ARGS("--verify-loop"));
-KTSTR_TEST(fixture_loops_too_long, .scheduler = &looper,
+KTSTR_TEST(fixture_is_refused_behind_a_loop, .scheduler = &looper,
 	   .expect_kind = KTSTR_KIND_SCHEDULER_DIED)
 {
 	return LOAD(SPIN("cg_0", 2));
