@@ -392,8 +392,8 @@ TEST(a_fan_out_of_computing_wakes_and_multiplies)
 		reports = stop_all(workers);
 		CHECK(reports[0].is_messenger);
 		for (unsigned i = 1; i < 3; i++) {
-			CHECK(reports[i].work_units >= 5 * 16 * reports[i].iterations);
-			CHECK(reports[i].work_units <= 5 * 16 * (reports[i].iterations + 1));
+			CHECK(reports[i].work_units >= 5 * 16 * 16 * reports[i].iterations);
+			CHECK(reports[i].work_units <= 5 * 16 * 16 * (reports[i].iterations + 1));
 			CHECK(reports[i].iterations <= reports[0].iterations);
 			CHECK(reports[i].wake_count <= reports[0].iterations);
 			CHECK(reports[i].wake_count > 0);
