@@ -73,11 +73,9 @@ static struct cpuset worker_cpus(const struct cpuset *mask, const struct cpuset 
 /* From now on they might run there. */
 static void note_cpus(struct ktstr_play *play, struct crew *crew)
 {
-	struct cpuset all = cpus_all(&play->ctx->topology);
 	struct cpuset cpus = place_cpus(play, crew->place);
 
 	cpuset_union(&crew->might, &cpus);
-	crew->anywhere |= cpuset_equal(&cpus, &all);
 	crew->is_unsteady = true;
 }
 

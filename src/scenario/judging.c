@@ -50,7 +50,7 @@ void play_scheduler_died(struct ktstr_play *play, unsigned step, unsigned steps)
 struct findings {
 	struct worker_reports reports;
 	struct cgroup_facts facts;
-	bool anywhere, any_nodes;
+	bool any_nodes;
 };
 
 static void add_crew(struct findings *findings, const struct crew *crew)
@@ -59,7 +59,6 @@ static void add_crew(struct findings *findings, const struct crew *crew)
 		worker_reports_push(&findings->reports, *report);
 	cpuset_union(&findings->facts.cpus, &crew->might);
 	cpuset_union(&findings->facts.nodes, &crew->plan.nodes);
-	findings->anywhere |= crew->anywhere;
 	findings->any_nodes |= cpuset_count(&crew->plan.nodes) == 0;
 }
 
@@ -76,6 +75,7 @@ static void forget_stopped(struct ktstr_play *play, const struct place *place)
 void place_judge(struct ktstr_play *play, struct place *place)
 {
 	struct ktstr_checks checks = play_checks(play);
+	struct cpuset all = cpus_all(&play->ctx->topology);
 	struct findings findings = {
 		.facts = {.name = place->name,
 			  .weight = place->weight,
@@ -90,7 +90,7 @@ void place_judge(struct ktstr_play *play, struct place *place)
 	}
 	if (pages_migrated > play->pages_migrated)
 		findings.facts.pages_migrated = pages_migrated - play->pages_migrated;
-	if (findings.anywhere)
+	if (cpuset_equal(&findings.facts.cpus, &all))
 		findings.facts.cpus = (struct cpuset){0};
 	if (findings.any_nodes)
 		findings.facts.nodes = (struct cpuset){0};

@@ -40,9 +40,7 @@ struct crew {
 	bool is_running;             /* released and not stopped */
 	bool is_stopped;
 	uint64_t release_ns, frozen_since_ns, frozen_ns;
-	/* The CPUs that it might run on at one time or another; `anywhere`: at one time on all. */
-	struct cpuset might;
-	bool anywhere;
+	struct cpuset might;         /* the CPUs that it had at one time or another */
 	/* In the phase that is open: how long they had waited at its start; moved since. */
 	uint64_t phase_wait_ns;
 	bool is_unsteady;
@@ -83,7 +81,6 @@ struct ktstr_play {
 	struct machine_sample phase_start;
 	struct machine_window window;         /* over all phases */
 	uint64_t wasted_ns;
-	unsigned phases;
 	uint64_t pages_migrated;     /* vmstat's at the start */
 };
 

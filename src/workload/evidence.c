@@ -57,6 +57,12 @@ int task_parse_stat(struct sv text, struct task_sample *sample)
 	return 0;
 }
 
+/* SCHED_FIFO, SCHED_RR and SCHED_DEADLINE are never sched_ext's. */
+static bool is_fair_policy(struct sv number)
+{
+	return !sv_eq(number, "1") && !sv_eq(number, "2") && !sv_eq(number, "6");
+}
+
 void task_parse_sched(struct sv text, struct task_sample *sample)
 {
 	struct sv line;
@@ -67,6 +73,8 @@ void task_parse_sched(struct sv text, struct task_sample *sample)
 
 		if (sv_eq(sv_trim(name), "ext.enabled"))
 			sample->ext_enabled = sv_eq(sv_trim(value), "1");
+		if (sv_eq(sv_trim(name), "policy"))
+			sample->scheduler_known = is_fair_policy(sv_trim(value));
 	}
 }
 

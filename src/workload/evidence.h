@@ -18,8 +18,9 @@ struct task_sample {
 	/* /proc/PID/stat (proc_pid_stat(5)) */
 	char state;                      /* 'R' runs or waits for a CPU */
 	int32_t cpu;                     /* it ran on last, or waits for; -1: unknown */
-	bool scheduler_known;            /* /proc/PID/sched */
-	bool ext_enabled;                /* its line "ext.enabled" (kernel/sched/debug.c) says 1 */
+	/* /proc/PID/sched (kernel/sched/debug.c) could be read, of a policy that sched_ext may have */
+	bool scheduler_known;
+	bool ext_enabled;                /* its line "ext.enabled" says 1 */
 };
 
 /* The parsers; -EINVAL for what the kernel does not write. */

@@ -125,6 +125,8 @@ static bool sleep_until_due(struct ktstr_worker *worker, uint64_t due_ns, int fl
 {
 	struct timespec left = {.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
 
+	if (stopped())
+		return false;
 	atomic_store_explicit(&worker->slot->since_ns, due_ns, memory_order_relaxed);
 	while (clock_nanosleep(CLOCK_MONOTONIC, flags, &left, flags ? NULL : &left) != 0) {
 		if (stopped())
@@ -148,6 +150,7 @@ void begin_wait(struct ktstr_worker *worker)
 {
 	checkpoint(worker);
 	atomic_store(&worker->slot->since_ns, WORKER_SINCE_WAITING);
+	atomic_store(&worker->slot->waits, 1);
 }
 
 /*
@@ -158,6 +161,7 @@ void end_wait(struct ktstr_worker *worker)
 {
 	uint64_t waiting = WORKER_SINCE_WAITING;
 
+	atomic_store(&worker->slot->waits, 0);
 	if (!atomic_compare_exchange_strong(&worker->slot->since_ns, &waiting, clock_ns()))
 		note_wake(worker, waiting);
 }
@@ -195,12 +199,17 @@ void wake_all(_Atomic uint32_t *word)
 	(void)syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+/*
+ * Also one that was told before: told between its look at what it waits for and its sleep, it may be
+ * asleep all the same. Who is awake looks again in any case.
+ */
 void wake_one_of(struct ktstr_worker *worker, _Atomic uint32_t *word, unsigned first, unsigned count)
 {
 	for (unsigned i = 1; i <= count; i++) {
 		unsigned member = first + (worker->config->member + i) % count;
 
-		if (due_now(&worker->config->mates[member])) {
+		if (atomic_load(&worker->config->mates[member].waits)) {
+			(void)due_now(&worker->config->mates[member]);
 			wake_member(word, member);
 			return;
 		}

@@ -30,13 +30,15 @@ static bool wait_round_after(struct ktstr_worker *worker, uint32_t seen)
 	return true;
 }
 
-/* Whoever comes later than the round waits for the next one. */
+/*
+ * Whoever comes later than the round waits for the next one. One that falls between these two lines
+ * did not see us wait, so it is no wake-up; after them it says so.
+ */
 static bool wait_next_round(struct ktstr_worker *worker)
 {
-	uint32_t seen;
+	uint32_t seen = atomic_load(&worker->config->team->word);
 
 	begin_wait(worker);
-	seen = atomic_load(&worker->config->team->word);
 	return wait_round_after(worker, seen);
 }
 
@@ -126,27 +128,28 @@ size_t memory_of_compute(const struct ktstr_work *work)
 	return work->bytes;
 }
 
-static void multiply_row(const uint64_t *a, const uint64_t *b, uint64_t *product, size_t side)
+static uint64_t row_by_column(const uint64_t *row, const uint64_t *column, size_t side)
 {
-	for (size_t column = 0; column < side; column++) {
-		uint64_t sum = 0;
+	uint64_t sum = 0;
 
-		for (size_t k = 0; k < side; k++)
-			sum += a[k] * b[k * side + column];
-		product[column] = sum;
-	}
+	for (size_t k = 0; k < side; k++)
+		sum += row[k] * column[k * side];
+	return sum;
 }
 
-/* A row is a work unit and ends at a checkpoint. */
+/* A unit is a number of the product; the next checkpoint comes after about 1024 multiplications. */
 static void multiply(struct ktstr_worker *worker, size_t side)
 {
 	uint64_t *a = (uint64_t *)worker->memory, *b = a + side * side, *product = b + side * side;
+	size_t per_checkpoint = WORKER_TURNS_PER_CHECKPOINT / side ?: 1;
 
-	for (size_t row = 0; row < side && !stopped(); row++) {
-		multiply_row(a + row * side, b, product + row * side, side);
+	for (size_t i = 0; i < side * side && !stopped(); i++) {
+		product[i] = row_by_column(a + i / side * side, b + i % side, side);
 		worker->report->work_units++;
-		checkpoint(worker);
+		if ((i + 1) % per_checkpoint == 0)
+			checkpoint(worker);
 	}
+	checkpoint(worker);
 }
 
 void work_fan_out_compute(struct ktstr_worker *worker)

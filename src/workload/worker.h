@@ -25,6 +25,7 @@ struct slot {
 	 * that should end its sleep. WAITING until somebody wakes it, who then sets it.
 	 */
 	_Atomic uint64_t since_ns;
+	_Atomic uint32_t waits;                    /* for somebody, whether or not already told */
 	_Atomic uint64_t excused_from_ns, excused_to_ns;           /* workers_excuse() */
 	_Atomic int32_t tid;                       /* 0 until it runs */
 	_Atomic uint32_t ready;                    /* holds still; or could not be set up: */

@@ -29,8 +29,9 @@
  *   CachePipe    a turn in the ring    an access            every 1024, and before handing on
  *   FutexFanOut  a round               a turn of a loop;    every 1024, and before waiting
  *                                      a round sent
- *   FanOutCompute   a round            a row of a product;  every row; every round sent
- *                                      a round sent
+ *   FanOutCompute   a round            a number of a        about every 1024 multiplications,
+ *                                      product; a round     and every round sent
+ *                                      sent
  *   Sequence     all phases once       by phase: a turn, a yield, a block; as for these
  *   ForkExit     a child               a child              before and after each
  *   NiceSweep, AffinityChurn, PolicyChurn

@@ -146,7 +146,7 @@ TEST(a_task_may_be_called_anything)
 
 TEST(sched_ext_shows_in_one_line)
 {
-	struct task_sample ext = {0}, fair = {0}, old = {0};
+	struct task_sample ext = {0}, fair = {0}, old = {.scheduler_known = true};
 
 	task_parse_sched(sv_of("cg_0-0 (77, #threads: 1)\n---\n"
 			       "policy                        :                    0\n"
@@ -155,6 +155,8 @@ TEST(sched_ext_shows_in_one_line)
 	task_parse_sched(sv_of("policy                        :                    1\n"), &old);
 	CHECK(ext.ext_enabled);
 	CHECK(!fair.ext_enabled);
+	CHECK(ext.scheduler_known);
+	CHECK(!old.scheduler_known);        /* SCHED_FIFO: nobody asks whose it is */
 	CHECK(!old.ext_enabled);
 }
 

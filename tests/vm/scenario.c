@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -430,6 +431,25 @@ static int in_steps(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict, struct
 				     .hold = {.kind = KTSTR_HOLD_LOOP, .frac = 0.25, .ns = 50 * MS}})});
 }
 
+/* Once. */
+static int add_flipper(struct ktstr_play *play, void *arg, struct ktstr_error *err)
+{
+	(void)arg;
+	if (ktstr_play_tids(play, "flip", NULL, 0))
+		return 0;
+	return ktstr_play_op(play, &KTSTR_ADD(.name = "flip", .workers = 3, .cpus = KTSTR_EXACT("1")),
+			     err);
+}
+
+static int flip(struct ktstr_play *play, void *arg, struct ktstr_error *err)
+{
+	static bool odd;
+
+	(void)arg;
+	odd = !odd;
+	return ktstr_play_op(play, &KTSTR_SET_CPUSET("flip", KTSTR_EXACT(odd ? "0" : "1")), err);
+}
+
 /* CPUs are idle in one step and short in another: that is no waste */
 KTSTR_TEST(steps_are_played, .topology = "1n2l2c1t", .duration_ms = 1200)
 {
@@ -448,6 +468,18 @@ KTSTR_TEST(waiting_where_no_other_cpu_is_allowed_is_no_waste, .topology = "1n2l2
 				 (struct ktstr_cgroup){.name = "b", .workers = 2,
 						       .affinity = {.kind = KTSTR_AFFINITY_EXACT,
 								    .cpus = "1"}});
+}
+
+KTSTR_TEST(nor_is_waiting_for_a_quota_or_for_cpus_that_come_and_go, .topology = "1n1l2c1t",
+	   .duration_ms = 1000, .checks = {.max_idle_waiting_pct = 10})
+{
+	return ktstr_run_scenario(
+		ctx, verdict, err,
+		&(struct ktstr_scenario){KTSTR_STEPS(
+			{KTSTR_CGROUPS({.name = "a", .workers = 4, .limits = {.cpu_quota_us = 20000}}),
+			 .hold = KTSTR_FRAC(0.5)},
+			{KTSTR_OPS(KTSTR_CALL(add_flipper, NULL), KTSTR_CALL(flip, NULL)),
+			 .hold = {.kind = KTSTR_HOLD_LOOP, .frac = 0.5, .ns = 50 * MS}})});
 }
 
 KTSTR_SCHEDULER(crowder, .binary = "scx-ktstr", .args = KTSTR_ARGS("--crowd"));
