@@ -484,32 +484,37 @@ TEST(what_is_put_into_a_queue_is_taken_once)
 		check_queue(64, threads);
 }
 
-TEST(a_queue_that_is_full_waits_for_a_consumer)
+TEST(a_full_queue_waits_and_is_emptied_once_by_many)
 {
-	struct worker_group group = group_of(KTSTR_WORK_PRODUCER_CONSUMER_IMBALANCE, 3, 0);
+	struct worker_group group = group_of(KTSTR_WORK_PRODUCER_CONSUMER_IMBALANCE, 6, 0);
 	AUTO(workers_free) struct workers *workers = NULL;
 	const struct worker_report *reports;
 	const struct team *team;
 
-	group.work.operations = 1u << 20;
-	workers = start_ready(&group);
-	workers_release(workers);
-	kill(workers_pid(workers, 2), SIGSTOP);
-	CHECK_EQ(wait_for(workers, 1500 * NS_PER_MS, -1), WORKERS_TIME_IS_UP);
-	team = (const struct team *)(workers->hands[2].slot + 1);
-	for (struct deadline deadline = deadline_in(RUN_TIMEOUT_NS); team->put < QUEUE_CELLS;) {
+	group.work.fan_in = 4;
+	group.work.operations = 1;
+	workers = start_running(&group);
+	team = (const struct team *)(workers->hands[5].slot + 1);
+	for (size_t i = 2; i < 6; i++)
+		kill(workers_pid(workers, i), SIGSTOP);
+	for (struct deadline deadline = deadline_in(RUN_TIMEOUT_NS);
+	     team->put - team->taken < QUEUE_CELLS;) {
 		CHECK(!deadline_passed(deadline));
 		CHECK_EQ(wait_for(workers, 10 * NS_PER_MS, -1), WORKERS_TIME_IS_UP);
 	}
-	CHECK(team->put - team->taken <= QUEUE_CELLS);
-	kill(workers_pid(workers, 2), SIGCONT);
-	for (struct deadline deadline = deadline_in(RUN_TIMEOUT_NS); team->put <= QUEUE_CELLS;) {
+	CHECK_EQ(wait_for(workers, 20 * NS_PER_MS, -1), WORKERS_TIME_IS_UP);
+	CHECK_EQ(team->put - team->taken, QUEUE_CELLS);
+	for (size_t i = 2; i < 6; i++)
+		kill(workers_pid(workers, i), SIGCONT);
+	for (struct deadline deadline = deadline_in(RUN_TIMEOUT_NS);
+	     team->put - team->taken > QUEUE_CELLS / 8;) {
 		CHECK(!deadline_passed(deadline));
-		CHECK_EQ(wait_for(workers, 10 * NS_PER_MS, -1), WORKERS_TIME_IS_UP);
+		CHECK_EQ(wait_for(workers, NS_PER_MS, -1), WORKERS_TIME_IS_UP);
 	}
 	reports = stop_all(workers);
 	CHECK_EQ(team->put, reports[0].iterations + reports[1].iterations);
-	CHECK(team->put - team->taken <= QUEUE_CELLS);
+	CHECK_EQ(team->taken, reports[2].iterations + reports[3].iterations +
+				      reports[4].iterations + reports[5].iterations);
 }
 
 /* --- files --------------------------------------------------------------------------------------------------- */
