@@ -13,5 +13,6 @@
 	.section .rodata
 	embed scx_ktstr_object KTSTR_OBJECT
 	embed scx_ktstr_reject_object KTSTR_REJECT_OBJECT
+	embed scx_ktstr_loop_object KTSTR_LOOP_OBJECT
 
 	.section .note.GNU-stack, "", %progbits

@@ -32,20 +32,31 @@ typedef int32_t s32;
 typedef int64_t s64;
 
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
 /* include/uapi/linux/bpf.h */
+#define BPF_MAP_TYPE_HASH 1
+#define BPF_MAP_TYPE_ARRAY 2
 #define BPF_MAP_TYPE_RINGBUF 27
 #define BPF_MAP_TYPE_TASK_STORAGE 29
 #define BPF_F_NO_PREALLOC 1
 #define BPF_LOCAL_STORAGE_GET_F_CREATE 1
+#define CLOCK_MONOTONIC 1
+
+struct bpf_timer {
+	u64 opaque[2];
+} __attribute__((aligned(8)));
 
 /* uapi/asm-generic/errno-base.h, linux/sched.h, linux/sched/ext.h: the same from 6.12 to 7.2 */
 #define ENOMEM 12
+#define EOPNOTSUPP 95
 #define PF_KTHREAD 0x00200000
 #define SCX_DSQ_GLOBAL 0x8000000000000001ull
 #define SCX_DSQ_LOCAL 0x8000000000000002ull
 #define SCX_DSQ_LOCAL_ON 0xc000000000000000ull    /* | CPU */
+#define SCX_ENQ_WAKEUP 1
+#define SCX_KICK_IDLE 1
 #define SCX_WEIGHT_DEFAULT 100                    /* that of nice 0 */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -79,9 +90,23 @@ struct scx_exit_info {
 	char *dump;
 };
 
-#pragma clang attribute pop
+struct kernfs_node {
+	u64 id;
+};
 
-struct scx_init_task_args;
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct scx_init_task_args {
+	struct cgroup *cgroup;
+};
+
+struct scx_cgroup_init_args {
+	u32 weight;
+};
+
+#pragma clang attribute pop
 
 /* Only the members in use: libbpf matches them by name. */
 struct sched_ext_ops {
@@ -92,6 +117,10 @@ struct sched_ext_ops {
 	void (*stopping)(struct task_struct *p, bool runnable);
 	s32 (*init_task)(struct task_struct *p, struct scx_init_task_args *args);
 	void (*enable)(struct task_struct *p);
+	s32 (*cgroup_init)(struct cgroup *cgrp, struct scx_cgroup_init_args *args);
+	void (*cgroup_exit)(struct cgroup *cgrp);
+	void (*cgroup_move)(struct task_struct *p, struct cgroup *from, struct cgroup *to);
+	void (*cgroup_set_weight)(struct cgroup *cgrp, u32 weight);
 	s32 (*init)(void);
 	void (*exit)(struct scx_exit_info *info);
 	u64 flags;
@@ -110,6 +139,8 @@ s32 scx_bpf_select_cpu_dfl(struct task_struct *p, s32 prev_cpu, u64 wake_flags,
  */
 s32 scx_bpf_create_dsq(u64 dsq_id, s32 node) __ksym __weak;
 s32 scx_bpf_pick_idle_cpu(const struct cpumask *allowed, u64 flags) __ksym __weak;
+bool scx_bpf_test_and_clear_cpu_idle(s32 cpu) __ksym __weak;
+s32 scx_bpf_task_cpu(const struct task_struct *p) __ksym __weak;
 void scx_bpf_kick_cpu(s32 cpu, u64 flags) __ksym __weak;
 void scx_bpf_error_bstr(char *fmt, unsigned long long *data, u32 data__sz) __ksym __weak;
 void scx_bpf_exit_bstr(s64 code, char *fmt, unsigned long long *data, u32 data__sz) __ksym __weak;
@@ -168,14 +199,14 @@ bool scx_bpf_dsq_move_to_local___v2___ktstr(u64 dsq_id, u64 enq_flags) __ksym __
 bool scx_bpf_dsq_move_to_local(u64 dsq_id) __ksym __weak;
 bool scx_bpf_consume(u64 dsq_id) __ksym __weak;
 
-static inline void scx_take(u64 dsq_id)
+/* True: there was one. */
+static inline bool scx_take(u64 dsq_id)
 {
 	if (bpf_ksym_exists(scx_bpf_dsq_move_to_local___v2___ktstr))
-		scx_bpf_dsq_move_to_local___v2___ktstr(dsq_id, 0);
-	else if (bpf_ksym_exists(scx_bpf_dsq_move_to_local))
-		scx_bpf_dsq_move_to_local(dsq_id);
-	else
-		scx_bpf_consume(dsq_id);
+		return scx_bpf_dsq_move_to_local___v2___ktstr(dsq_id, 0);
+	if (bpf_ksym_exists(scx_bpf_dsq_move_to_local))
+		return scx_bpf_dsq_move_to_local(dsq_id);
+	return scx_bpf_consume(dsq_id);
 }
 
 #endif

@@ -4,11 +4,15 @@
  *
  * Fair: a task that wakes goes straight to an idle CPU if there is one; all others wait in one
  * queue, ordered by vtime, the CPU time that a task has had, stretched by 100 / weight. The *front*
- * is the highest vtime that any task has started to run with. A task joins the queue at most one
- * slice behind the front, so that sleeping, or being tied to a busier CPU, saves up no claim that
- * would starve others; and at most DEBT_SLICES before it, so that having had a CPU for itself
- * leaves no debt. Tasks that compete for the same CPUs stay within these bounds; where tasks are
- * tied to CPUs that are unequally busy, the bounds count for more than weights.
+ * is the highest vtime that any task has started to run with. A task that wakes joins the queue at
+ * most one slice behind the front, one that never left at most BOUND_SLICES, so that sleeping, or
+ * being tied to a busier CPU, saves up no claim that would starve others, while a light task's one
+ * turn may put the front that far before heavy ones; and at most BOUND_SLICES before it, so that
+ * having had a CPU for itself leaves no debt. Tasks that compete for the same CPUs stay within these
+ * bounds; where tasks are tied to CPUs that are unequally busy, they count for more than weights.
+ *
+ * A task's weight is its own times its cgroup's cpu.weight / 100, so a cgroup gets what its weight
+ * says against siblings with as many runnable tasks; cgroups above it do not count.
  *
  * Where the kernel lets nobody create a queue (see ktstr_scx.h), its own global queue serves: first
  * come, first served, with slices that are larger for heavier tasks.
@@ -17,7 +21,7 @@
 #include "ktstr_scx.h"
 
 #define QUEUE 1
-#define DEBT_SLICES 4
+#define BOUND_SLICES 4
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
@@ -31,6 +35,7 @@ struct {
 } doorbell SEC(".maps");
 
 struct task_time {
+	u64 cgroup;
 	u64 vtime_ns;
 	u64 counted_ns;        /* so much of sum_exec_runtime is in vtime_ns */
 };
@@ -41,6 +46,14 @@ struct {
 	__type(key, int);
 	__type(value, struct task_time);
 } task_times SEC(".maps");
+
+/* cpu.weight by cgroup id; who is not in it has the default. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, u64);
+	__type(value, u32);
+} cgroup_weights SEC(".maps");
 
 /* CPUs write it without a lock: an update that is lost costs a fraction of a slice. */
 static volatile u64 front_ns;
@@ -78,9 +91,15 @@ static bool is_starved(struct task_struct *p)
 	return bpf_strncmp(comm, sizeof(comm), (const char *)config.starve_comm) == 0;
 }
 
+static bool has_fault(u32 fault)
+{
+	return (config.faults & fault) &&
+	       (!config.faults_after_ns || has_passed(config.faults_after_ns));
+}
+
 static bool is_crowded(struct task_struct *p)
 {
-	return config.crowd && bpf_cpumask_test_cpu(0, p->cpus_ptr);
+	return has_fault(SCX_KTSTR_CROWD) && bpf_cpumask_test_cpu(0, p->cpus_ptr);
 }
 
 /* Some callback is called soon after the time has come: the loader wakes up then. */
@@ -97,9 +116,38 @@ static void raise_error_when_due(void)
 		scx_bpf_exit_bstr(1, text, &ms, sizeof(ms));
 }
 
+static u64 weight_of(struct task_struct *p)
+{
+	struct task_time *time = time_of(p);
+	u64 weight = p->scx.weight;
+	u32 *of_cgroup;
+
+	if (has_fault(SCX_KTSTR_IGNORE_WEIGHTS))
+		return SCX_WEIGHT_DEFAULT;
+	of_cgroup = time ? bpf_map_lookup_elem(&cgroup_weights, &time->cgroup) : 0;
+	if (of_cgroup)
+		weight = weight * *of_cgroup / SCX_WEIGHT_DEFAULT;
+	return weight ? weight : 1;
+}
+
 static u64 stretch_by_weight(u64 ns, struct task_struct *p)
 {
-	return ns * SCX_WEIGHT_DEFAULT / p->scx.weight;
+	return ns * SCX_WEIGHT_DEFAULT / weight_of(p);
+}
+
+/*
+ * In the ordered queue too: the kernel asks for the next task before it puts the last one back, so
+ * a heavy task cannot have two turns in a row while a light one waits. It gets a long one.
+ */
+static u64 turn_ns(struct task_struct *p)
+{
+	u64 weight = weight_of(p);
+
+	if (weight < SCX_WEIGHT_DEFAULT)
+		weight = SCX_WEIGHT_DEFAULT;
+	if (weight > BOUND_SLICES * SCX_WEIGHT_DEFAULT)
+		weight = BOUND_SLICES * SCX_WEIGHT_DEFAULT;
+	return config.slice_ns * weight / SCX_WEIGHT_DEFAULT;
 }
 
 /* For queues that are not ordered: there weight is the length of a turn. */
@@ -108,11 +156,12 @@ static u64 weighted_slice_ns(struct task_struct *p)
 	return config.slice_ns * p->scx.weight / SCX_WEIGHT_DEFAULT;
 }
 
-static u64 vtime_in_bounds(struct task_struct *p)
+static u64 vtime_in_bounds(struct task_struct *p, u64 enq_flags)
 {
 	u64 front = front_ns;
-	u64 most = front + stretch_by_weight(config.slice_ns * DEBT_SLICES, p);
-	u64 least = front > config.slice_ns ? front - config.slice_ns : 0;
+	u64 claim = config.slice_ns * (enq_flags & SCX_ENQ_WAKEUP ? 1 : BOUND_SLICES);
+	u64 most = front + stretch_by_weight(config.slice_ns * BOUND_SLICES, p);
+	u64 least = front > claim ? front - claim : 0;
 	struct task_time *time = time_of(p);
 
 	if (!time)
@@ -136,6 +185,8 @@ static void wake_idle_cpu(struct task_struct *p)
 		scx_bpf_kick_cpu(cpu, 0);
 }
 
+#include "scx_ktstr_faults.h"
+
 SEC("struct_ops/select_cpu")
 s32 BPF_PROG(ktstr_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
 {
@@ -147,9 +198,11 @@ s32 BPF_PROG(ktstr_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_fla
 		return prev_cpu;
 	if (is_crowded(p))
 		return 0;
+	if (faulty_select_cpu(p, prev_cpu, &cpu))
+		return cpu;
 	cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &idle);
 	if (idle)
-		scx_insert(p, SCX_DSQ_LOCAL, config.slice_ns, 0);
+		scx_insert(p, SCX_DSQ_LOCAL, slice_of_queue_ns(), 0);
 	return cpu;
 }
 
@@ -167,8 +220,10 @@ void BPF_PROG(ktstr_enqueue, struct task_struct *p, u64 enq_flags)
 		scx_insert(p, SCX_DSQ_LOCAL, config.slice_ns, enq_flags);
 		return;
 	}
+	if (faulty_enqueue(p, enq_flags))
+		return;
 	if (bpf_ksym_exists(scx_bpf_create_dsq))
-		scx_insert_vtime(p, QUEUE, config.slice_ns, vtime_in_bounds(p), enq_flags);
+		scx_insert_vtime(p, QUEUE, turn_ns(p), vtime_in_bounds(p, enq_flags), enq_flags);
 	else
 		scx_insert(p, SCX_DSQ_GLOBAL, weighted_slice_ns(p), enq_flags);
 	wake_idle_cpu(p);
@@ -178,7 +233,9 @@ SEC("struct_ops/dispatch")
 void BPF_PROG(ktstr_dispatch, s32 cpu, struct task_struct *prev)
 {
 	raise_error_when_due();
-	if (!has_passed(config.stall_after_ns) && bpf_ksym_exists(scx_bpf_create_dsq))
+	if (has_passed(config.stall_after_ns) || !bpf_ksym_exists(scx_bpf_create_dsq))
+		return;
+	if (!faulty_dispatch(cpu))
 		scx_take(QUEUE);
 }
 
@@ -206,7 +263,14 @@ void BPF_PROG(ktstr_stopping, struct task_struct *p, bool runnable)
 SEC("struct_ops/init_task")
 s32 BPF_PROG(ktstr_init_task, struct task_struct *p, struct scx_init_task_args *args)
 {
-	return bpf_task_storage_get(&task_times, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE) ? 0 : -ENOMEM;
+	struct task_time *time = bpf_task_storage_get(&task_times, p, 0,
+						      BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!time)
+		return -ENOMEM;
+	if (bpf_core_field_exists(args->cgroup))
+		time->cgroup = args->cgroup->kn->id;
+	return 0;
 }
 
 SEC("struct_ops/enable")
@@ -220,10 +284,50 @@ void BPF_PROG(ktstr_enable, struct task_struct *p)
 	time->counted_ns = p->se.sum_exec_runtime;
 }
 
+SEC("struct_ops/cgroup_init")
+s32 BPF_PROG(ktstr_cgroup_init, struct cgroup *cgrp, struct scx_cgroup_init_args *args)
+{
+	u64 id = cgrp->kn->id;
+	u32 weight = args->weight;
+
+	bpf_map_update_elem(&cgroup_weights, &id, &weight, 0);        /* full: the default serves */
+	return 0;
+}
+
+SEC("struct_ops/cgroup_exit")
+void BPF_PROG(ktstr_cgroup_exit, struct cgroup *cgrp)
+{
+	u64 id = cgrp->kn->id;
+
+	bpf_map_delete_elem(&cgroup_weights, &id);
+}
+
+SEC("struct_ops/cgroup_move")
+void BPF_PROG(ktstr_cgroup_move, struct task_struct *p, struct cgroup *from, struct cgroup *to)
+{
+	struct task_time *time = time_of(p);
+
+	if (time)
+		time->cgroup = to->kn->id;
+}
+
+SEC("struct_ops/cgroup_set_weight")
+void BPF_PROG(ktstr_cgroup_set_weight, struct cgroup *cgrp, u32 weight)
+{
+	u64 id = cgrp->kn->id;
+
+	bpf_map_update_elem(&cgroup_weights, &id, &weight, 0);
+}
+
 SEC("struct_ops.s/init")
 s32 BPF_PROG(ktstr_init)
 {
+	s32 r;
+
 	attached_at_ns = bpf_ktime_get_ns();
+	r = faulty_init();
+	if (r)
+		return r;
 	if (bpf_ksym_exists(scx_bpf_create_dsq))
 		return scx_bpf_create_dsq(QUEUE, -1);
 	state.without_queue = 1;
@@ -250,6 +354,10 @@ struct sched_ext_ops ktstr_ops = {
 	.stopping = (void *)ktstr_stopping,
 	.init_task = (void *)ktstr_init_task,
 	.enable = (void *)ktstr_enable,
+	.cgroup_init = (void *)ktstr_cgroup_init,
+	.cgroup_exit = (void *)ktstr_cgroup_exit,
+	.cgroup_move = (void *)ktstr_cgroup_move,
+	.cgroup_set_weight = (void *)ktstr_cgroup_set_weight,
 	.init = (void *)ktstr_init,
 	.exit = (void *)ktstr_exit,
 	.name = "ktstr",

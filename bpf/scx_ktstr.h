@@ -11,15 +11,30 @@
 #define SCX_KTSTR_COMM_SIZE 16            /* TASK_COMM_LEN, the NUL included */
 #define SCX_KTSTR_DUMP_SIZE 32768         /* the kernel's SCX_EXIT_DUMP_DFL_LEN */
 
+#define SCX_KTSTR_CPUS_MAX 64             /* that --one-llc, --scatter and --late-wake know of */
+
+/* What it does wrong all the time, or from faults_after_ns on. */
+enum scx_ktstr_fault {
+	SCX_KTSTR_CROWD = 1,              /* all that may run on CPU 0 run only there */
+	SCX_KTSTR_GLOBAL_FIFO = 2,        /* one queue, first come first served, long slices */
+	SCX_KTSTR_ONE_LLC = 4,            /* all that may run on llc_cpus run only there */
+	SCX_KTSTR_IGNORE_WEIGHTS = 8,
+	SCX_KTSTR_LATE_WAKE = 16,         /* who wakes waits for the next tick of a slow timer */
+	SCX_KTSTR_SLEEPER_PENALTY = 32,   /* who slept comes back far behind the front */
+	SCX_KTSTR_SCATTER = 64,           /* never twice on the same CPU, in short slices */
+};
+
 struct scx_ktstr_config {
 	uint64_t slice_ns;
 	uint64_t stall_after_ns;          /* from attaching on; 0: never */
 	uint64_t error_after_ns;          /* from attaching on; 0: never */
+	uint64_t faults_after_ns;         /* from attaching on; 0: at once */
+	uint64_t llc_cpus;                /* bit per CPU */
 	char starve_comm[SCX_KTSTR_COMM_SIZE];    /* "": nobody */
-	uint32_t crowd;                   /* 1: all that may run on CPU 0 run only there */
-	uint32_t reserved;
+	uint32_t faults;                  /* enum scx_ktstr_fault */
+	uint32_t cpu_count;               /* at most SCX_KTSTR_CPUS_MAX */
 };
-_Static_assert(sizeof(struct scx_ktstr_config) == 48, "both halves must agree on it");
+_Static_assert(sizeof(struct scx_ktstr_config) == 64, "both halves must agree on it");
 
 /* kernel/sched/ext*.h: 6.12's, and PARENT of 7.1 */
 enum scx_exit_kind {

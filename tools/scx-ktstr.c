@@ -9,6 +9,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -33,12 +34,23 @@
 /* bpf/embed.S */
 extern const char scx_ktstr_object[], scx_ktstr_object_end[];
 extern const char scx_ktstr_reject_object[], scx_ktstr_reject_object_end[];
+extern const char scx_ktstr_loop_object[], scx_ktstr_loop_object_end[];
+
+static const struct program {
+	const char *object, *end;
+	bool is_refused;                      /* by every verifier */
+} fair_program = {scx_ktstr_object, scx_ktstr_object_end, false},
+  reject_program = {scx_ktstr_reject_object, scx_ktstr_reject_object_end, true},
+  loop_program = {scx_ktstr_loop_object, scx_ktstr_loop_object_end, true};
 
 struct options {
 	uint32_t slice_us, timeout_ms;
 	uint32_t stall_after_ms, error_after_ms, die_after_ms;        /* 0: never */
 	const char *starve_comm;
-	bool partial, crowd, fail_verify, fail_start, no_attach;
+	uint32_t degrade_after_ms;            /* 0: faults from the beginning */
+	uint32_t faults;                      /* enum scx_ktstr_fault */
+	const struct program *program;
+	bool partial, fail_start, no_attach;
 };
 
 struct scheduler {
@@ -91,13 +103,36 @@ static void *first_content(struct bpf_object *object, const char *name, size_t s
 	return memory;
 }
 
+static uint32_t cpu_count(void)
+{
+	long count = sysconf(_SC_NPROCESSORS_CONF);
+
+	return count < SCX_KTSTR_CPUS_MAX ? (uint32_t)count : SCX_KTSTR_CPUS_MAX;
+}
+
+/* The CPUs that share CPU 0's last cache, as bits; CPU 0 alone where sysfs does not say. */
+static uint64_t llc_of_cpu0(void)
+{
+	AUTO(buf_done) struct buf list = {0};
+	struct cpuset cpus = {0};
+
+	if (file_read(AT_FDCWD, "/sys/devices/system/cpu/cpu0/cache/index3/shared_cpu_list", 4096,
+		      &list, NULL) < 0 ||
+	    cpuset_parse(sv_trim(sv_of(buf_text(&list))), &cpus, NULL) < 0)
+		return 1;
+	return cpus.word[0] | 1;
+}
+
 static void set_config(struct bpf_object *object, const struct options *options)
 {
 	struct scx_ktstr_config config = {
 		.slice_ns = options->slice_us * NS_PER_US,
 		.stall_after_ns = options->stall_after_ms * NS_PER_MS,
 		.error_after_ns = options->error_after_ms * NS_PER_MS,
-		.crowd = options->crowd,
+		.faults_after_ns = options->degrade_after_ms * NS_PER_MS,
+		.faults = options->faults,
+		.llc_cpus = options->faults & SCX_KTSTR_ONE_LLC ? llc_of_cpu0() : 0,
+		.cpu_count = cpu_count(),
 	};
 
 	if (options->starve_comm)
@@ -134,16 +169,16 @@ static int load(const struct options *options, struct scheduler *ret_scheduler,
 		struct ktstr_error *err)
 {
 	AUTO(scheduler_done) struct scheduler scheduler = {0};
-	const char *object = options->fail_verify ? scx_ktstr_reject_object : scx_ktstr_object;
-	const char *end = options->fail_verify ? scx_ktstr_reject_object_end : scx_ktstr_object_end;
+	const struct program *program = options->program;
 	LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "scx_ktstr");
 	uint64_t flags = options->partial ? OPS_SWITCH_PARTIAL : 0;
 	int r;
 
-	scheduler.object = bpf_object__open_mem(object, (size_t)(end - object), &open_options);
+	scheduler.object = bpf_object__open_mem(
+		program->object, (size_t)(program->end - program->object), &open_options);
 	if (!scheduler.object)
 		return error_sys(err, "open the embedded BPF object");
-	if (!options->fail_verify)
+	if (!program->is_refused)
 		set_config(scheduler.object, options);
 	set_ops(scheduler.object, "timeout_ms", &options->timeout_ms, sizeof(options->timeout_ms));
 	set_ops(scheduler.object, "flags", &flags, sizeof(flags));
@@ -151,7 +186,7 @@ static int load(const struct options *options, struct scheduler *ret_scheduler,
 	r = bpf_object__load(scheduler.object);
 	if (r < 0)
 		return error_set(err, r, "the kernel did not load the BPF program: %s", strerror(-r));
-	if (options->fail_verify)
+	if (program->is_refused)
 		return error_set(err, -EPROTO, "the verifier let a program pass that it must refuse");
 
 	r = bpf_object__find_map_fd_by_name(scheduler.object, "doorbell");
@@ -304,10 +339,20 @@ static const char usage[] =
 	"Misbehaviour:\n"
 	"      --starve COMM     never run tasks of this name\n"
 	"      --crowd           run all tasks that may run on CPU 0 only there\n"
+	"      --global-fifo     one queue, first come first served, slices of 200 ms\n"
+	"      --one-llc         run all tasks that may run on CPU 0's LLC only there\n"
+	"      --ignore-weights  treat tasks and cgroups of all weights alike\n"
+	"      --late-wake       leave who wakes waiting until a tick of 20 ms, idle CPUs or not\n"
+	"      --sleeper-penalty send who slept 100 ms behind the others, unless a CPU is idle\n"
+	"      --scatter         never run a task on the same CPU twice, slices of 1 ms\n"
+	"      --degrade-after MS  be fair until then, and only then as above\n"
+	"      --degrade, --slow, --scattershot\n"
+	"                        --global-fifo, --late-wake, --scatter by older names\n"
 	"      --stall-after MS  stop dispatching\n"
 	"      --exit-after MS   raise an error in the BPF program\n"
 	"      --die-after MS    exit with status 1\n"
 	"      --fail-verify     load a program that the verifier refuses\n"
+	"      --verify-loop     load one that it refuses behind a loop, with a long log\n"
 	"      --fail-start      exit with status 1 before loading anything\n"
 	"      --no-attach       load, but never attach\n";
 
@@ -319,10 +364,18 @@ enum option_key {
 	KEY_VERBOSE,
 	KEY_STARVE,
 	KEY_CROWD,
+	KEY_GLOBAL_FIFO,
+	KEY_ONE_LLC,
+	KEY_IGNORE_WEIGHTS,
+	KEY_LATE_WAKE,
+	KEY_SLEEPER_PENALTY,
+	KEY_SCATTER,
+	KEY_DEGRADE_AFTER,
 	KEY_STALL,
 	KEY_EXIT,
 	KEY_DIE,
 	KEY_FAIL_VERIFY,
+	KEY_VERIFY_LOOP,
 	KEY_FAIL_START,
 	KEY_NO_ATTACH,
 };
@@ -335,10 +388,21 @@ static const struct option long_options[] = {
 	{"verbose", no_argument, NULL, KEY_VERBOSE},
 	{"starve", required_argument, NULL, KEY_STARVE},
 	{"crowd", no_argument, NULL, KEY_CROWD},
+	{"global-fifo", no_argument, NULL, KEY_GLOBAL_FIFO},
+	{"degrade", no_argument, NULL, KEY_GLOBAL_FIFO},
+	{"one-llc", no_argument, NULL, KEY_ONE_LLC},
+	{"ignore-weights", no_argument, NULL, KEY_IGNORE_WEIGHTS},
+	{"late-wake", no_argument, NULL, KEY_LATE_WAKE},
+	{"slow", no_argument, NULL, KEY_LATE_WAKE},
+	{"sleeper-penalty", no_argument, NULL, KEY_SLEEPER_PENALTY},
+	{"scatter", no_argument, NULL, KEY_SCATTER},
+	{"scattershot", no_argument, NULL, KEY_SCATTER},
+	{"degrade-after", required_argument, NULL, KEY_DEGRADE_AFTER},
 	{"stall-after", required_argument, NULL, KEY_STALL},
 	{"exit-after", required_argument, NULL, KEY_EXIT},
 	{"die-after", required_argument, NULL, KEY_DIE},
 	{"fail-verify", no_argument, NULL, KEY_FAIL_VERIFY},
+	{"verify-loop", no_argument, NULL, KEY_VERIFY_LOOP},
 	{"fail-start", no_argument, NULL, KEY_FAIL_START},
 	{"no-attach", no_argument, NULL, KEY_NO_ATTACH},
 	{0},
@@ -398,7 +462,28 @@ static void set_option(struct options *options, enum option_key key, int index)
 		options->starve_comm = comm();
 		break;
 	case KEY_CROWD:
-		options->crowd = true;
+		options->faults |= SCX_KTSTR_CROWD;
+		break;
+	case KEY_GLOBAL_FIFO:
+		options->faults |= SCX_KTSTR_GLOBAL_FIFO;
+		break;
+	case KEY_ONE_LLC:
+		options->faults |= SCX_KTSTR_ONE_LLC;
+		break;
+	case KEY_IGNORE_WEIGHTS:
+		options->faults |= SCX_KTSTR_IGNORE_WEIGHTS;
+		break;
+	case KEY_LATE_WAKE:
+		options->faults |= SCX_KTSTR_LATE_WAKE;
+		break;
+	case KEY_SLEEPER_PENALTY:
+		options->faults |= SCX_KTSTR_SLEEPER_PENALTY;
+		break;
+	case KEY_SCATTER:
+		options->faults |= SCX_KTSTR_SCATTER;
+		break;
+	case KEY_DEGRADE_AFTER:
+		options->degrade_after_ms = number(index, 1, MS_MAX);
 		break;
 	case KEY_STALL:
 		options->stall_after_ms = number(index, 1, MS_MAX);
@@ -410,7 +495,10 @@ static void set_option(struct options *options, enum option_key key, int index)
 		options->die_after_ms = number(index, 1, MS_MAX);
 		break;
 	case KEY_FAIL_VERIFY:
-		options->fail_verify = true;
+		options->program = &reject_program;
+		break;
+	case KEY_VERIFY_LOOP:
+		options->program = &loop_program;
 		break;
 	case KEY_FAIL_START:
 		options->fail_start = true;
@@ -437,7 +525,7 @@ static void parse_options(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = {.slice_us = 5000, .timeout_ms = 4000};
+	struct options options = {.program = &fair_program, .slice_us = 5000, .timeout_ms = 4000};
 	struct ktstr_error err = {0};
 	int r;
 

@@ -34,15 +34,35 @@ extern "C" {
 #endif
 
 /*
- * Limits that worker checks judge by. In a scheduler or test declaration, 0 means "as the layer
- * below says": built-in values, then the scheduler's, then the test's; the last that is set wins.
- * A negative limit switches its check off.
+ * Limits that worker checks judge by (the rows AS-1 to AS-13). In a scheduler or test declaration,
+ * 0 means "as the layer below says": built-in values, then the scheduler's, then the test's; the
+ * last that is set wins. A negative limit switches its check off. What has no built-in value is off.
+ *
+ * A check that makes no sense in a mode is a note there: in det a loop's turns say nothing about a
+ * scheduler, so checks of work rates are not judged, and starvation is judged by CPU time alone.
  */
 struct ktstr_checks {
 	double max_gap_ms;                /* between a worker's checkpoints; built in: 2000 */
-	double max_spread_pct;            /* of off-CPU shares within a cgroup; built in: 15 */
+	/* of off-CPU shares within a cgroup; built in: 15, growing to 35 in windows below 2 s */
+	double max_spread_pct;
 	double max_idle_waiting_pct;      /* machine time idle while workers waited; built in: 25 */
 	int starvation;                   /* > 0 on, < 0 off; built in: on */
+	int isolation;                    /* > 0: workers of a cgroup with a cpuset stay within it */
+	double max_throughput_cv;         /* of work units per CPU second, among workers of a role */
+	double min_work_rate;             /* work units per CPU second, each worker */
+	double max_p99_wake_latency_ns;   /* nearest rank over all wake-ups of a cgroup */
+	double max_wake_latency_cv;       /* over the same */
+	double min_iteration_rate;        /* iterations per second of wall time, each worker */
+	double max_migration_ratio;       /* migrations / iterations, of a cgroup */
+	double min_page_locality;         /* share of pages on the nodes that they should be on */
+	double max_cross_node_migration_ratio;    /* pages moved between nodes / pages */
+	double max_slow_tier_ratio;       /* share of pages on nodes without CPUs */
+	double max_cleanup_ms;            /* from the end of the load until all cgroups are gone */
+	/*
+	 * In percentage points, between the share of CPU time that a cgroup had among its competitors
+	 * (siblings with the same CPUs and the same time) and the share that its cpu.weight gives it.
+	 */
+	double max_weight_error_pct;
 };
 
 struct ktstr_scheduler {
@@ -59,6 +79,7 @@ struct ktstr_scheduler {
 };
 
 struct ktstr_ctx;
+struct ktstr_payload;
 
 typedef int ktstr_body(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict,
 		       struct ktstr_error *err);
@@ -79,6 +100,9 @@ struct ktstr_test {
 	/* Guest time from the start of the body until it counts as hung; 0: 30 s + 3 x duration. */
 	unsigned timeout_ms;
 	struct ktstr_checks checks;
+	/* Programs that the body runs (payload.h): they and their include files go into the guest. */
+	const struct ktstr_payload *payload;               /* the primary one */
+	const struct ktstr_payload *const *workloads;      /* KTSTR_PAYLOADS(&a, &b) */
 	const char *const *include_files; /* host files and folders, seen under /include-files */
 	/* The test is about a failure: passing fails it, and with a kind only that one will do. */
 	bool expect_err;
@@ -122,6 +146,8 @@ struct ktstr_test {
 
 const char *ktstr_ctx_topology(const struct ktstr_ctx *ctx);       /* "1n2l4c2t" */
 unsigned ktstr_ctx_cpu_count(const struct ktstr_ctx *ctx);
+unsigned ktstr_ctx_llc_count(const struct ktstr_ctx *ctx);
+unsigned ktstr_ctx_node_count(const struct ktstr_ctx *ctx);        /* NUMA nodes */
 uint64_t ktstr_ctx_duration_ns(const struct ktstr_ctx *ctx);
 unsigned ktstr_ctx_workers_per_cgroup(const struct ktstr_ctx *ctx);
 pid_t ktstr_ctx_scheduler_pid(const struct ktstr_ctx *ctx);        /* 0 under EEVDF */

@@ -8,6 +8,9 @@
  *   KTSTR_SEED         decimal; without it: 0
  *   SCHED_PID          the scheduler's process; without it: none runs
  *   KTSTR_CGROUP_ROOT  without it: /sys/fs/cgroup/ktstr
+ *   KTSTR_WORK_TYPE    the name of a work type that takes the place of swappable work
+ *   KTSTR_DURATION_MS  in place of the test's duration
+ *   KTSTR_WORKERS      in place of its workers_per_cgroup
  *   KTSTR_RESULT_FD    descriptor that gets one WIRE_RESULT frame
  *   KTSTR_NONCE        of that frame, hexadecimal
  */
@@ -21,6 +24,7 @@
 
 #include "scenario/scenario.h"
 #include "wire/wire.h"
+#include "workload/workload.h"
 
 #define CGROUP_ROOT_DEFAULT "/sys/fs/cgroup/ktstr"
 
@@ -63,6 +67,26 @@ static int read_topology(struct ktstr_ctx *ctx, struct ktstr_error *err)
 	return 0;
 }
 
+static int read_override(struct ctx_override *override, struct ktstr_error *err)
+{
+	const char *work = env_of("KTSTR_WORK_TYPE");
+	uint64_t duration_ms = 0, workers = 0;
+	int r;
+
+	if (work) {
+		r = work_type_parse(sv_of(work), &override->work, err);
+		if (r < 0)
+			return error_wrap(err, r, "KTSTR_WORK_TYPE");
+		override->has_work = true;
+	}
+	r = read_number("KTSTR_DURATION_MS", AUTHOR_DURATION_MS_MAX, &duration_ms, err);
+	if (r == 0)
+		r = read_number("KTSTR_WORKERS", AUTHOR_WORKERS_MAX, &workers, err);
+	override->duration_ms = (unsigned)duration_ms;
+	override->workers = (unsigned)workers;
+	return r;
+}
+
 static int read_context(struct ktstr_ctx *ctx, struct ktstr_error *err)
 {
 	const char *mode = env_of("KTSTR_MODE") ?: "host";
@@ -81,7 +105,8 @@ static int read_context(struct ktstr_ctx *ctx, struct ktstr_error *err)
 	if (r < 0)
 		return r;
 	ctx->scheduler_pid = (pid_t)scheduler_pid;
-	return read_topology(ctx, err);
+	r = read_override(&ctx->override, err);
+	return r < 0 ? r : read_topology(ctx, err);
 }
 
 /*
@@ -222,6 +247,8 @@ int author_run_body(const struct ktstr_test *test)
 			  test->name);
 		_exit(AUTHOR_EXIT_ERROR);
 	}
+	ctx_end_payloads(&ctx);
+	ctx_end_play(&ctx);        /* a body that returned early may have left one */
 	author_settle(&verdict, r, &err);
 	fflush(NULL);        /* what the body printed comes before its verdict */
 	r = channel.fd >= 0 ? send_verdict(&channel, &verdict) : print_summary(test, &verdict);

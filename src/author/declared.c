@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "payload/payload.h"
+
 static void override(struct topology *topology, unsigned numa_nodes, unsigned llcs, unsigned cores,
 		     unsigned threads)
 {
@@ -131,19 +133,9 @@ static void check_number(struct complaints *complaints, const char *field, unsig
 static void check_checks(struct complaints *complaints, const char *whose,
 			 const struct ktstr_checks *checks)
 {
-	const struct {
-		const char *name;
-		double value;
-	} limits[] = {
-		{"max_gap_ms", checks->max_gap_ms},
-		{"max_spread_pct", checks->max_spread_pct},
-		{"max_idle_waiting_pct", checks->max_idle_waiting_pct},
-	};
-
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		if (!isfinite(limits[i].value))
-			complain(complaints, "%schecks.%s must be a finite number", whose,
-				 limits[i].name);
+	for (const struct check_row *row = check_rows; row->name; row++) {
+		if (!isfinite(check_value(checks, row)))
+			complain(complaints, "%schecks.%s must be a finite number", whose, row->name);
 	}
 }
 
@@ -177,6 +169,25 @@ static void check_expectation(struct complaints *complaints, enum ktstr_kind kin
 		complain(complaints, "expect_kind %s never makes a test fail", kind_name(kind));
 }
 
+static void check_payload(struct complaints *complaints, const char *field,
+			  const struct ktstr_payload *payload)
+{
+	struct ktstr_error err = {0};
+
+	if (payload_check(payload, &err) < 0)
+		complain(complaints, "%s: %s", field, err.msg);
+}
+
+static void check_payloads(struct complaints *complaints)
+{
+	const struct ktstr_test *test = complaints->test;
+
+	if (test->payload)
+		check_payload(complaints, "payload", test->payload);
+	for (size_t i = 0; test->workloads && test->workloads[i]; i++)
+		check_payload(complaints, "workloads", test->workloads[i]);
+}
+
 static void check_test(struct complaints *complaints)
 {
 	const struct ktstr_test *test = complaints->test;
@@ -197,6 +208,7 @@ static void check_test(struct complaints *complaints)
 	check_checks(complaints, "", &test->checks);
 	check_expectation(complaints, test->expect_kind);
 	check_words(complaints, "include_files", test->include_files);
+	check_payloads(complaints);
 	if (test->scheduler)
 		check_scheduler(complaints, test->scheduler);
 	else if (test->extra_sched_args)

@@ -7,7 +7,9 @@
  *     {"name":"two_cgroups", "file":"my_sched.c", "line":5, "topology":"1n1l2c1t",
  *      "memory_mib":2048, "duration_ms":2000, "workers_per_cgroup":2, "timeout_ms":36000,
  *      "expect_err":false, "expect_kind":null or "starved" and its like,
- *      "host_only":false, "ignored":false, "include_files":["data"],
+ *      "host_only":false, "ignored":false, "payload":null or "fio",
+ *      "include_files":["data", and the programs of payloads],
+ *      "checks":{"default":{"max_gap_ms":2000}, "scheduler":null, "test":{"isolation":1}},
  *      "scheduler":null or {"name":"my_sched", "binary":null or "scx_my_sched", "args":["-v"]}}]}
  */
 #include "author/author.h"
@@ -43,6 +45,24 @@ static void put_words(struct json_out *json, const char *const *words)
 		jout_string(json, NULL, words[i]);
 }
 
+/* What a payload needs in the guest: its program, found on the host as an include file is. */
+static void put_payload(struct json_out *json, const struct ktstr_payload *payload)
+{
+	jout_string(json, NULL, payload->binary);
+	put_words(json, payload->include_files);
+}
+
+static void put_include_files(struct json_out *json, const struct ktstr_test *test)
+{
+	jout_array(json, "include_files");
+	put_words(json, test->include_files);
+	if (test->payload)
+		put_payload(json, test->payload);
+	for (size_t i = 0; test->workloads && test->workloads[i]; i++)
+		put_payload(json, test->workloads[i]);
+	jout_end(json);
+}
+
 static void put_scheduler(struct json_out *json, const struct ktstr_test *test)
 {
 	const struct ktstr_scheduler *scheduler = test->scheduler;
@@ -58,6 +78,34 @@ static void put_scheduler(struct json_out *json, const struct ktstr_test *test)
 	put_words(json, scheduler->args);
 	put_words(json, test->extra_sched_args);
 	jout_end(json);
+	jout_end(json);
+}
+
+/* What a layer sets; a negative value switches a check off. NULL: there is no such layer. */
+static void put_layer(struct json_out *json, const char *layer, const struct ktstr_checks *checks)
+{
+	if (!checks) {
+		jout_null(json, layer);
+		return;
+	}
+	jout_object(json, layer);
+	for (const struct check_row *row = check_rows; row->name; row++) {
+		double value = check_value(checks, row);
+
+		if (value > 0 || value < 0)
+			jout_real(json, row->name, value);
+	}
+	jout_end(json);
+}
+
+static void put_checks(struct json_out *json, const struct ktstr_test *test)
+{
+	struct ktstr_checks built_in = checks_default();
+
+	jout_object(json, "checks");
+	put_layer(json, "default", &built_in);
+	put_layer(json, "scheduler", test->scheduler ? &test->scheduler->checks : NULL);
+	put_layer(json, "test", &test->checks);
 	jout_end(json);
 }
 
@@ -82,9 +130,9 @@ static void put_test(struct json_out *json, const struct ktstr_test *test)
 	jout_string(json, "expect_kind", test->expect_kind ? kind_name(test->expect_kind) : NULL);
 	jout_bool(json, "host_only", test->host_only);
 	jout_bool(json, "ignored", declared_ignored(test));
-	jout_array(json, "include_files");
-	put_words(json, test->include_files);
-	jout_end(json);
+	jout_string(json, "payload", test->payload ? test->payload->name : NULL);
+	put_include_files(json, test);
+	put_checks(json, test);
 	put_scheduler(json, test);
 	jout_end(json);
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/edits.h"
+
 /*
  * The linker makes these for a section whose name is an identifier (ld(1), "orphan sections"). Weak,
  * because a program without tests has no such section, and shall be told so in words.
@@ -55,36 +57,13 @@ const struct ktstr_test *registry_find(const struct registry *registry, const ch
 	return NULL;
 }
 
-/* How many characters must be added, dropped or replaced to get from a to b (Levenshtein). */
-static size_t edits_between(const char *a, const char *b)
-{
-	size_t row[AUTHOR_NAME_MAX + 1];
-	size_t len = strnlen(b, AUTHOR_NAME_MAX);
-
-	for (size_t j = 0; j <= len; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 1; j <= len; j++) {
-			size_t replaced = diagonal + (a[i] != b[j - 1]);
-			size_t shifted = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-
-			diagonal = row[j];
-			row[j] = replaced < shifted ? replaced : shifted;
-		}
-	}
-	return row[len];
-}
-
 const char *registry_suggest(const struct registry *registry, const char *name)
 {
 	const char *best = NULL;
 	size_t best_edits;
 
 	name = bare_name(name);
-	best_edits = strlen(name) / 3 + 2;        /* from here on it is another word */
+	best_edits = edits_too_many(name);
 	for (size_t i = 0; i < registry->count; i++) {
 		size_t edits = edits_between(name, registry->at[i]->name);
 

@@ -69,6 +69,11 @@ static int become(const struct spawn_config *config, pid_t parent)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int sig = 1; sig < NSIG; sig++)
 		(void)signal(sig, SIG_DFL);        /* SIGKILL and SIGSTOP refuse; they are default */
+	if (config->cgroup_procs) {
+		r = file_poke(AT_FDCWD, config->cgroup_procs, "0", NULL);
+		if (r < 0)
+			return r;
+	}
 	if (config->dir && chdir(config->dir) < 0)
 		return -errno;
 	r = place_fds(config);

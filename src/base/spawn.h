@@ -27,6 +27,7 @@ struct spawn_config {
 	/* further descriptors: keep_fd[i] becomes descriptor 3 + i of the child */
 	int keep_fd[SPAWN_FD_MAX];
 	unsigned keep_fd_count;
+	const char *cgroup_procs;         /* a cgroup's file that it writes itself into, or NULL */
 	bool share_group;                 /* stay in our process group: a terminal is wanted */
 	bool own_session;                 /* lead a session whose terminal stdin_fd is */
 };

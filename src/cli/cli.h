@@ -11,12 +11,15 @@
 #define EXIT_INTERRUPTED 130
 
 int cli_test(int argc, char **argv);
+int cli_run(int argc, char **argv);
+int cli_list(int argc, char **argv);
 int cli_kernel(int argc, char **argv);
 int cli_shell(int argc, char **argv);
 int cli_explore(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_clean(int argc, char **argv);
 int cli_template(int argc, char **argv);
+int cli_thresholds(int argc, char **argv);
 int cli_show_host(int argc, char **argv);
 int cli_stats(int argc, char **argv);
 

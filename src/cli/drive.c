@@ -10,10 +10,12 @@
 #include "cli/cli.h"
 #include "cli/init_blob.h"
 #include "cli/interrupt.h"
+#include "workload/workload.h"
 #include "store/store.h"
 
 #define SEED_DEFAULT 1
 #define TEMPLATE_MAX_MIB_DEFAULT (8 << 10)
+#define DURATION_MS_MAX 3600000
 
 /* --- options --------------------------------------------------------------------------------------- */
 
@@ -22,6 +24,14 @@ const char drive_help_which[] =
 	"  -k, --pattern PATTERN   names that contain PATTERN, or match it when it has * ? [\n"
 	"      --exact NAME        this one (\"NAME\" or \"ktstr/NAME\")\n"
 	"      --ignored           also the ones that run only when asked for (demo_...)\n";
+
+const char drive_help_load[] =
+	"what runs\n"
+	"      --scheduler BIN         under this sched_ext scheduler; eevdf: the kernel's own\n"
+	"      --scheduler-arg A       an argument for it; may be there more than once\n"
+	"      --duration S            seconds of load, such as 0.5, in scenarios that leave it open\n"
+	"      --workers N             workers a cgroup, where the scenario leaves it open\n"
+	"      --work-type W           what they do, where the scenario leaves it open (SpinWait, ...)\n\n";
 
 const char drive_help_how[] =
 	"how\n"
@@ -39,6 +49,32 @@ const char drive_help_how[] =
 	"  -j, --jobs N            guests at once (default: as many as this host's CPUs hold)\n"
 	"      --no-template       boot every guest from cold instead of cloning a booted one\n"
 	"  -v, --verbose           the guest's kernel prints everything on its console\n\n";
+
+/* "2", "0.5" */
+static int take_seconds(const char *text, struct drive_options *options)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (*end || end == text || !(seconds >= 0.001) || seconds > DURATION_MS_MAX / 1000)
+		return cli_usage(options->command, "--duration %s: seconds from 0.001 to %d", text,
+				 DURATION_MS_MAX / 1000);
+	options->selection.duration_ms = (uint64_t)(seconds * 1000 + 0.5);
+	return 0;
+}
+
+static int take_work_type(const char *name, struct drive_options *options)
+{
+	struct ktstr_error err = {0};
+	enum ktstr_work_type type;
+
+	if (work_type_parse(sv_of(name), &type, &err) < 0)
+		return cli_usage(options->command, "--work-type: %s", err.msg);
+	if (!work_type_by_name(type))
+		return cli_usage(options->command, "--work-type %s: it is made by test programs only", name);
+	options->selection.work_type = name;
+	return 0;
+}
 
 int drive_take_option(int option, struct drive_options *options)
 {
@@ -85,6 +121,31 @@ int drive_take_option(int option, struct drive_options *options)
 			return cli_usage(command, "--icount-shift %s: a number from 0 to %d", optarg,
 					 VM_ICOUNT_SHIFT_MAX);
 		options->icount_shift = (int)number;
+		return 0;
+	case DRIVE_OPT_SCHEDULER:
+		options->selection.scheduler = optarg;
+		return 0;
+	case DRIVE_OPT_SCHEDULER_ARG:
+		strings_push(&options->selection.scheduler_args, xstrdup(optarg));
+		return 0;
+	case DRIVE_OPT_DURATION:
+		return take_seconds(optarg, options);
+	case DRIVE_OPT_DURATION_MS:
+		if (sv_u32(value, DURATION_MS_MAX, &number) < 0 || number == 0)
+			return cli_usage(command, "--duration-ms %s: a number from 1 to %d", optarg,
+					 DURATION_MS_MAX);
+		options->selection.duration_ms = number;
+		return 0;
+	case DRIVE_OPT_WORKERS:
+		if (sv_u32(value, WORKERS_MAX, &options->selection.workers) < 0 ||
+		    options->selection.workers == 0)
+			return cli_usage(command, "--workers %s: a number from 1 to %d", optarg,
+					 WORKERS_MAX);
+		return 0;
+	case DRIVE_OPT_WORK_TYPE:
+		return take_work_type(optarg, options);
+	case DRIVE_OPT_HOST:
+		options->selection.on_host = true;
 		return 0;
 	case DRIVE_OPT_NO_TEMPLATE:
 		options->no_template = true;
@@ -317,6 +378,10 @@ int drive_plans(const struct drive_options *options, char *const *programs, int 
 		}
 	}
 	r = plans_select(ret_plans, &options->selection, &err);
+	if (r == -ENOENT) {
+		log_error("%s", err.msg);
+		return EXIT_NO_TEST;
+	}
 	if (r < 0)
 		return cli_usage(options->command, "%s", err.msg);
 	if (ret_plans->len)

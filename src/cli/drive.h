@@ -32,6 +32,13 @@ enum {
 	DRIVE_OPT_ICOUNT_SHIFT,
 	DRIVE_OPT_NO_TEMPLATE,
 	DRIVE_OPT_DISTURB,
+	DRIVE_OPT_SCHEDULER,
+	DRIVE_OPT_SCHEDULER_ARG,
+	DRIVE_OPT_DURATION,
+	DRIVE_OPT_DURATION_MS,
+	DRIVE_OPT_WORKERS,
+	DRIVE_OPT_WORK_TYPE,
+	DRIVE_OPT_HOST,
 	DRIVE_OPT_HELP,
 	DRIVE_OPT_END,
 };
@@ -51,11 +58,19 @@ enum {
 	{"icount-shift", required_argument, NULL, DRIVE_OPT_ICOUNT_SHIFT},                         \
 	{"no-template", no_argument, NULL, DRIVE_OPT_NO_TEMPLATE},                                 \
 	{"disturb", no_argument, NULL, DRIVE_OPT_DISTURB},                                         \
+	{"scheduler", required_argument, NULL, DRIVE_OPT_SCHEDULER},                               \
+	{"scheduler-arg", required_argument, NULL, DRIVE_OPT_SCHEDULER_ARG},                       \
+	{"duration", required_argument, NULL, DRIVE_OPT_DURATION},                                 \
+	{"duration-ms", required_argument, NULL, DRIVE_OPT_DURATION_MS},                           \
+	{"workers", required_argument, NULL, DRIVE_OPT_WORKERS},                                   \
+	{"work-type", required_argument, NULL, DRIVE_OPT_WORK_TYPE},                               \
+	{"ktstr-work-type", required_argument, NULL, DRIVE_OPT_WORK_TYPE},                         \
+	{"host", no_argument, NULL, DRIVE_OPT_HOST},                                               \
 	{"verbose", no_argument, NULL, 'v'},                                                       \
 	{"help", no_argument, NULL, DRIVE_OPT_HELP}
 
 /* What --help says about these options. */
-extern const char drive_help_which[], drive_help_how[];
+extern const char drive_help_which[], drive_help_load[], drive_help_how[];
 
 /* Defaults and environment; 0, or the exit status after a message. */
 int drive_options_init(const char *command, struct drive_options *options);

@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "cli/cli.h"
+#include "cli/helpers.h"
 
 static const struct command {
 	const char *name;
@@ -12,9 +13,12 @@ static const struct command {
 	const char *what;
 } commands[] = {
 	{"test", cli_test, "run the tests of test programs in guests"},
+	{"run", cli_run, "run scenarios of the catalogue in guests, or on this machine"},
+	{"list", cli_list, "name the scenarios of the catalogue"},
 	{"shell", cli_shell, "a shell, or a command, in a guest"},
 	{"explore", cli_explore, "run tests across many seeds, and list the seeds that fail"},
 	{"replay", cli_replay, "run a stored result again and compare"},
+	{"show-thresholds", cli_thresholds, "the limits that a test is judged by, and who set each"},
 	{"stats", cli_stats, "list, show and compare stored results"},
 	{"kernel", cli_kernel, "fetch, list and remove the kernels that guests boot"},
 	{"show-host", cli_show_host, "what results say about this host"},
@@ -53,7 +57,7 @@ static int help(void)
 	buf_str(&text, "ktstr " KTSTR_VERSION " - tests Linux process schedulers in VMs\n\n"
 		       "usage: ktstr COMMAND [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		buf_printf(&text, "  %-9s %s\n", commands[i].name, commands[i].what);
+		buf_printf(&text, "  %-15s %s\n", commands[i].name, commands[i].what);
 	buf_str(&text,
 		"\nktstr COMMAND --help says more about one.\n\n"
 		"Exit status: 0 passed or skipped, 1 failed, 2 inconclusive, 3 could not find out,\n"
@@ -71,6 +75,7 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
 
+	helpers_export();
 	if (!name)
 		return cli_usage(NULL, "which command?");
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)

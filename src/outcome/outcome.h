@@ -19,7 +19,7 @@ struct outcome {
 	enum ktstr_state state;
 	bool judged;                   /* something was found, so a skip no longer counts */
 	struct details details;        /* the reasons, worst ones first as they were found */
-	json_t *stats;                 /* object from the guest: cgroups[], window, metrics{}; or NULL */
+	json_t *stats;                 /* object from the guest, see docs/result.md; or NULL */
 	json_t *workers;               /* array of worker reports; or NULL */
 	json_t *scheduler;             /* object: evidence of who scheduled; or NULL */
 	uint64_t body_guest_ns;        /* guest time from the body's start to its result */

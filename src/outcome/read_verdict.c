@@ -4,7 +4,7 @@
  * field by field, so nothing that the tables below do not name gets into an outcome.
  */
 #include <errno.h>
-#include <math.h>
+#include <string.h>
 
 #include "outcome/merge.h"
 
@@ -16,6 +16,9 @@ enum field_type {
 	FIELD_BOOL,
 	FIELD_KNOWN_BOOL,        /* null: it could not be found out */
 	FIELD_CPUS,
+	FIELD_OP_KINDS,
+	FIELD_MOVES,
+	FIELD_PAGES,             /* null: they could not be counted */
 };
 
 struct field {
@@ -31,9 +34,12 @@ static const char *const type_words[] = {
 	[FIELD_BOOL] = "true or false",
 	[FIELD_KNOWN_BOOL] = "true, false or null",
 	[FIELD_CPUS] = "a list of CPUs",
+	[FIELD_OP_KINDS] = "an array of kinds of operations",
+	[FIELD_MOVES] = "an array of moves",
+	[FIELD_PAGES] = "null or an array of pages by node",
 };
 
-/* As verdict_to_json() writes struct worker_report, struct cgroup_stats and struct machine_window. */
+/* As verdict_to_json() writes struct worker_report and its like. */
 static const struct field worker_fields[] = {
 	{"cgroup", FIELD_TEXT},
 	{"index", FIELD_COUNT},
@@ -58,6 +64,12 @@ static const struct field worker_fields[] = {
 	{"wake_ns_p50", FIELD_COUNT},
 	{"wake_ns_p99", FIELD_COUNT},
 	{"wake_ns_max", FIELD_COUNT},
+	{"role", FIELD_COUNT},
+	{"messenger", FIELD_BOOL},
+	{"host", FIELD_BOOL},
+	{"start_ns", FIELD_COUNT},
+	{"moves", FIELD_MOVES},
+	{"pages", FIELD_PAGES},
 	{NULL, FIELD_TEXT},
 };
 
@@ -77,6 +89,56 @@ static const struct field cgroup_fields[] = {
 	{"run_delay_us_worst", FIELD_REAL},
 	{"wake_us_p99", FIELD_REAL},
 	{"wake_us_median", FIELD_REAL},
+	{"wake_cv", FIELD_REAL},
+	{"wake_tail_ratio", FIELD_REAL},
+	{"migration_ratio", FIELD_REAL},
+	{"iterations_per_worker", FIELD_REAL},
+	{"page_locality", FIELD_REAL},
+	{"cross_node_migration_ratio", FIELD_REAL},
+	{"slow_tier_ratio", FIELD_REAL},
+	{NULL, FIELD_TEXT},
+};
+
+static const struct field totals_fields[] = {
+	{"total_workers", FIELD_COUNT},
+	{"total_cpus", FIELD_COUNT},
+	{"total_migrations", FIELD_COUNT},
+	{"total_iterations", FIELD_COUNT},
+	{"worst_spread", FIELD_REAL},
+	{"worst_gap_ms", FIELD_REAL},
+	{"worst_gap_cpu", FIELD_INTEGER},
+	{"worst_migration_ratio", FIELD_REAL},
+	{"worst_p99_wake_latency_us", FIELD_REAL},
+	{"worst_median_wake_latency_us", FIELD_REAL},
+	{"worst_wake_latency_cv", FIELD_REAL},
+	{"worst_wake_latency_tail_ratio", FIELD_REAL},
+	{"worst_mean_run_delay_us", FIELD_REAL},
+	{"worst_run_delay_us", FIELD_REAL},
+	{"worst_page_locality", FIELD_REAL},
+	{"worst_cross_node_migration_ratio", FIELD_REAL},
+	{"worst_iterations_per_worker", FIELD_REAL},
+	{NULL, FIELD_TEXT},
+};
+
+static const struct field event_fields[] = {
+	{"name", FIELD_TEXT},
+	{"elapsed_ns", FIELD_COUNT},
+	{"step", FIELD_COUNT},
+	{"end", FIELD_BOOL},
+	{"op_count", FIELD_COUNT},
+	{"op_kinds", FIELD_OP_KINDS},
+	{"cgroups", FIELD_COUNT},
+	{"workers", FIELD_COUNT},
+	{"iterations", FIELD_COUNT},
+	{"cpu_ns", FIELD_COUNT},
+	{"wait_ns", FIELD_COUNT},
+	{NULL, FIELD_TEXT},
+};
+
+static const struct field move_fields[] = {
+	{"at_ns", FIELD_COUNT},
+	{"from", FIELD_INTEGER},
+	{"to", FIELD_INTEGER},
 	{NULL, FIELD_TEXT},
 };
 
@@ -113,6 +175,53 @@ static json_t *copy_cpus(const json_t *value)
 	return json_string(buf_text(&list));
 }
 
+static int copy_object(const json_t *from, const struct field *fields, const char *what,
+		       json_t **ret_copy, struct ktstr_error *err);
+
+/* A copy of an array with a value of copy_one() for each of its own; NULL when one has none. */
+static json_t *copy_values(const json_t *array, size_t max, json_t *(*copy_one)(const json_t *))
+{
+	json_t *copies;
+
+	if (!json_is_array(array) || json_array_size(array) > max)
+		return NULL;
+	copies = json_array();
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		json_t *copy = copy_one(json_array_get(array, i));
+
+		if (!copy) {
+			json_decref(copies);
+			return NULL;
+		}
+		json_array_append_new(copies, copy);
+	}
+	return copies;
+}
+
+static json_t *copy_op_kind(const json_t *value)
+{
+	for (unsigned kind = KTSTR_OP_NONE + 1; json_is_string(value) && kind < KTSTR_OP_KIND_COUNT;
+	     kind++) {
+		if (strcmp(json_string_value(value), op_kind_name(kind)) == 0)
+			return json_string(op_kind_name(kind));
+	}
+	return NULL;
+}
+
+static json_t *copy_move(const json_t *value)
+{
+	json_t *copy = NULL;
+
+	(void)copy_object(value, move_fields, "a move", &copy, NULL);        /* NULL says it */
+	return copy;
+}
+
+static json_t *copy_count(const json_t *value)
+{
+	return json_is_integer(value) && json_integer_value(value) >= 0 ?
+		       json_integer(json_integer_value(value)) : NULL;
+}
+
 /* A new value, or NULL when this is none of the type. Jansson has refused what is not finite. */
 static json_t *copy_field(const json_t *value, enum field_type type)
 {
@@ -120,8 +229,7 @@ static json_t *copy_field(const json_t *value, enum field_type type)
 	case FIELD_TEXT:
 		return copy_text(value);
 	case FIELD_COUNT:
-		return json_is_integer(value) && json_integer_value(value) >= 0 ?
-			       json_integer(json_integer_value(value)) : NULL;
+		return copy_count(value);
 	case FIELD_INTEGER:
 		return json_is_integer(value) ? json_integer(json_integer_value(value)) : NULL;
 	case FIELD_REAL:
@@ -132,6 +240,13 @@ static json_t *copy_field(const json_t *value, enum field_type type)
 		return json_is_null(value) ? json_null() : copy_field(value, FIELD_BOOL);
 	case FIELD_CPUS:
 		return copy_cpus(value);
+	case FIELD_OP_KINDS:
+		return copy_values(value, KTSTR_OP_KIND_COUNT, copy_op_kind);
+	case FIELD_MOVES:
+		return copy_values(value, WORKER_MOVES_MAX, copy_move);
+	case FIELD_PAGES:
+		return json_is_null(value) ? json_null() :
+					     copy_values(value, WORKER_NODES_MAX, copy_count);
 	}
 	return NULL;
 }
@@ -217,16 +332,29 @@ static int copy_metrics(json_t *verdict, json_t *into, struct ktstr_error *err)
 	return 0;
 }
 
-static int copy_window(const json_t *verdict, json_t *stats, struct ktstr_error *err)
+/* The object below key; null when it is absent. */
+static int copy_part(const json_t *verdict, const char *key, const struct field *fields,
+		     json_t *stats, struct ktstr_error *err)
 {
-	const json_t *window = json_object_get(verdict, "window");
+	const json_t *part = json_object_get(verdict, key);
 	json_t *copy = NULL;
 	int r = 0;
 
-	if (window && !json_is_null(window))
-		r = copy_object(window, window_fields, "window", &copy, err);
-	json_object_set_new(stats, "window", copy ? copy : json_null());
+	if (part && !json_is_null(part))
+		r = copy_object(part, fields, key, &copy, err);
+	json_object_set_new(stats, key, copy ? copy : json_null());
 	return r;
+}
+
+static int copy_cleanup(const json_t *verdict, json_t *stats, struct ktstr_error *err)
+{
+	const json_t *value = json_object_get(verdict, "cleanup_ns");
+	json_t *copy = value ? copy_count(value) : json_integer(0);
+
+	if (!copy)
+		return error_set(err, -EBADMSG, "cleanup_ns is not %s", type_words[FIELD_COUNT]);
+	json_object_set_new(stats, "cleanup_ns", copy);
+	return 0;
 }
 
 static int read_detail(const json_t *from, struct details *details, struct ktstr_error *err)
@@ -282,7 +410,14 @@ static int read_into(struct outcome *read, json_t *verdict, struct ktstr_error *
 		r = copy_array(verdict, "cgroups", cgroup_fields, VERDICT_CGROUPS_MAX,
 			       json_object_get(read->stats, "cgroups"), err);
 	if (r == 0)
-		r = copy_window(verdict, read->stats, err);
+		r = copy_part(verdict, "window", window_fields, read->stats, err);
+	if (r == 0)
+		r = copy_part(verdict, "totals", totals_fields, read->stats, err);
+	if (r == 0)
+		r = copy_array(verdict, "timeline", event_fields, VERDICT_TIMELINE_MAX,
+			       json_object_get(read->stats, "timeline"), err);
+	if (r == 0)
+		r = copy_cleanup(verdict, read->stats, err);
 	if (r == 0)
 		r = copy_metrics(verdict, json_object_get(read->stats, "metrics"), err);
 	if (r == 0)
@@ -316,7 +451,8 @@ int outcome_read_verdict(struct outcome *outcome, struct sv json, struct ktstr_e
 		return error_set(err, -EBADMSG, "the guest's verdict: byte %d: %s", why.position,
 				 clean);
 	}
-	read->stats = json_pack("{s:[],s:n,s:{}}", "cgroups", "window", "metrics");
+	read->stats = json_pack("{s:[],s:n,s:n,s:{},s:[],s:i}", "cgroups", "window", "totals",
+				"metrics", "timeline", "cleanup_ns", 0);
 	read->workers = json_array();
 	r = json_is_object(verdict) ? read_into(read, verdict, err) :
 				      error_set(err, -EBADMSG, "it is no object");

@@ -71,6 +71,14 @@ static void put_window(struct buf *out, const char *indent, const json_t *window
 			   wall_ns / NS_PER_S);
 }
 
+static void put_cleanup(struct buf *out, const char *indent, const json_t *stats)
+{
+	double ns = number_at(stats, "cleanup_ns");
+
+	if (ns > 0)
+		buf_printf(out, "%sclean-up: %.0f ms\n", indent, ns / NS_PER_MS);
+}
+
 static void put_metrics(struct buf *out, const char *indent, json_t *metrics)
 {
 	const char *name;
@@ -112,6 +120,7 @@ static void put_stats(struct buf *out, const char *indent, const struct result *
 
 	put_cgroups(out, indent, json_object_get(stats, "cgroups"));
 	put_window(out, indent, json_object_get(stats, "window"));
+	put_cleanup(out, indent, stats);
 	put_metrics(out, indent, json_object_get(stats, "metrics"));
 	put_evidence(out, indent, result->outcome.scheduler);
 }
@@ -166,6 +175,7 @@ void explain(struct buf *out, const char *indent, const struct result *result)
 	AUTO(free) char *topology = one_line(identity->topology);
 	AUTO(free) char *deeper = xasprintf("%s  ", indent);
 	AUTO(buf_done) struct buf stats = {0};
+	AUTO(buf_done) struct buf timeline = {0};
 
 	buf_printf(out, "%sktstr_test '%s'", indent, name);
 	if (*scheduler)
@@ -179,6 +189,11 @@ void explain(struct buf *out, const char *indent, const struct result *result)
 	if (stats.len) {
 		heading(out, indent, "stats");
 		buf_str(out, stats.data);
+	}
+	put_timeline(&timeline, deeper, json_object_get(result->outcome.stats, "timeline"));
+	if (timeline.len) {
+		heading(out, indent, "timeline");
+		buf_str(out, timeline.data);
 	}
 	put_log(out, indent, "test output", result->test_output, SIZE_MAX);
 	put_log(out, indent, "scheduler log", result->scheduler_log, LOG_LINES);

@@ -48,6 +48,9 @@ struct sv last_lines(const char *text, size_t count);
 /* Why a bad result is bad: the header line, reasons, statistics and logs; see explain.c. */
 void explain(struct buf *out, const char *indent, const struct result *result);
 
+/* The timeline of a scenario as phases, a line each; see timeline.c. NULL is an empty one. */
+void put_timeline(struct buf *out, const char *indent, const json_t *events);
+
 /* progress.c: take the line away, if there is one, and keep it away until progress_lower(). */
 void progress_lift(void);
 void progress_lower(void);

@@ -155,29 +155,63 @@ static int pack_tree(struct packer *packer, const char *host_path, const char *g
 	return r;
 }
 
+/*
+ * A1, J1: programs of ours that are shipped to /bin, from where a variable says; main() sets it to
+ * those that belong to this ktstr.
+ */
+static const struct helper {
+	const char *name, *variable;
+} helpers[] = {
+	{"ktstr-jemalloc-alloc-worker", "KTSTR_JEMALLOC_ALLOC_WORKER_BINARY"},
+	{"ktstr-jemalloc-probe", "KTSTR_JEMALLOC_PROBE_BINARY"},
+};
+
+static int pack_helper(struct packer *packer, const struct helper *helper, struct ktstr_error *err)
+{
+	AUTO(free) char *guest = xasprintf("/bin/%s", helper->name);
+	const char *path = getenv(helper->variable);
+
+	if (!path || !*path)
+		return error_set(err, -ENOENT, "%s: it was not built; %s says where it is",
+				 helper->name, helper->variable);
+	if (*path != '/')
+		return error_set(err, -EINVAL, "%s must be an absolute path, not %s",
+				 helper->variable, path);
+	return pack_tree(packer, path, guest, 0, err);
+}
+
 /* GI-12: a bare name is a program of PATH, everything else a path. */
+static char *find_include(const char *name)
+{
+	struct sv rest = sv_of(getenv("PATH") ?: "");
+	struct stat st;
+
+	while (!strchr(name, '/') && rest.len) {
+		struct sv dir = sv_split(&rest, ':');
+		AUTO(free) char *path = xasprintf("%.*s/%s", SV_ARG(dir), name);
+
+		if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+			return TAKE_PTR(path);
+	}
+	return xstrdup(name);
+}
+
 static int pack_include(struct packer *packer, const char *name, struct ktstr_error *err)
 {
 	AUTO(free) char *found = NULL;
 	AUTO(free) char *guest = NULL;
 	const char *base;
-	struct sv rest = sv_of(getenv("PATH") ?: "");
-	struct stat st;
 
-	while (!strchr(name, '/') && !found && rest.len) {
-		struct sv dir = sv_split(&rest, ':');
-		char *path = xasprintf("%.*s/%s", SV_ARG(dir), name);
-
-		if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
-			found = path;
-		else
-			free(path);
+	for (size_t i = 0; i < sizeof(helpers) / sizeof(*helpers); i++) {
+		if (strcmp(name, helpers[i].name) == 0)
+			return pack_helper(packer, &helpers[i], err);
 	}
 	base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
 	if (!*base)
 		return error_set(err, -EINVAL, "include file \"%s\": a name must not end with '/'", name);
+	found = find_include(name);
 	guest = xasprintf(INCLUDE_DIR "/%s", base);
-	return pack_tree(packer, found ?: name, guest, 0, err);
+	return pack_tree(packer, found, guest, 0, err);
 }
 
 static const char *base_name(const char *path)
@@ -210,6 +244,8 @@ static int put_test(struct packer *packer, const struct request_config *config,
 	put_word(packer, WIRE_REQ_TEST_ENV, shape);
 	put_word(packer, WIRE_REQ_TEST_ENV, mode);
 	put_word(packer, WIRE_REQ_TEST_ENV, seed);
+	vec_each(word, &plan->overrides)
+		put_word(packer, WIRE_REQ_TEST_ENV, *word);
 	return 0;
 }
 

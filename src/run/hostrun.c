@@ -62,6 +62,8 @@ static int start(const struct test_plan *plan, uint64_t seed, struct pipes *pipe
 	strings_push(&env, xstrdup("KTSTR_MODE=host"));
 	strings_push(&env, xasprintf("KTSTR_TOPOLOGY=%s", topology));
 	strings_push(&env, xasprintf("KTSTR_SEED=%llu", (unsigned long long)seed));
+	vec_each(word, &plan->overrides)
+		strings_push(&env, xstrdup(*word));
 	strings_push(&env, NULL);
 	config.env = (const char *const *)env.at;
 	return child_spawn(&config, ret_child, err);

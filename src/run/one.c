@@ -68,6 +68,13 @@ static void put_word(struct buf *line, const char *word)
 	buf_char(line, '\'');
 }
 
+static bool is_catalogue(const struct test_plan *plan)
+{
+	const char *slash = strrchr(plan->program, '/');
+
+	return strcmp(slash ? slash + 1 : plan->program, CATALOGUE_PROGRAM) == 0;
+}
+
 static char *repeat_command(const struct run_config *config, size_t index)
 {
 	const struct test_plan *plan = run_plan(config, index);
@@ -76,10 +83,14 @@ static char *repeat_command(const struct run_config *config, size_t index)
 	char topology[TOPOLOGY_TEXT_MAX];
 
 	topology_format(&plan->topology, topology);
-	buf_str(&line, "ktstr test");
-	put_word(&line, plan->program);
-	put_word(&line, "--exact");
+	buf_str(&line, is_catalogue(plan) ? "ktstr run" : "ktstr test");
+	if (!is_catalogue(plan)) {
+		put_word(&line, plan->program);
+		put_word(&line, "--exact");
+	}
 	put_word(&line, plan->name);
+	vec_each(word, &plan->options)
+		put_word(&line, *word);
 	if (!plan->host_only) {
 		put_word(&line, "--mode");
 		put_word(&line, vm_mode_name(config->mode));

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "run/run.h"
@@ -21,6 +22,8 @@ void test_plan_done(struct test_plan *plan)
 	free(plan->scheduler.binary);
 	strings_done(&plan->scheduler.args);
 	strings_done(&plan->include_files);
+	strings_done(&plan->overrides);
+	strings_done(&plan->options);
 	*plan = (struct test_plan){0};
 }
 DEFINE_AUTO_DONE(struct test_plan, test_plan_done)
@@ -100,6 +103,33 @@ static int parse_scheduler(json_t *object, struct test_plan *plan, struct ktstr_
 	return r;
 }
 
+static int parse_layer(json_t *layer, struct ktstr_checks *checks, struct ktstr_error *err)
+{
+	for (const struct check_row *row = check_rows; row->name; row++) {
+		json_t *value = json_object_get(layer, row->name);
+
+		if (value && !json_is_number(value))
+			return bad_field(row->name, err);
+		if (value)
+			check_set(checks, row, json_number_value(value));
+	}
+	return 0;
+}
+
+/* Absent in what was built before there were layers to show; they are only shown here. */
+static int parse_checks(json_t *object, struct test_plan *plan, struct ktstr_error *err)
+{
+	json_t *checks = json_object_get(object, "checks");
+	int r = 0;
+
+	if (checks && !json_is_object(checks))
+		return bad_field("checks", err);
+	for (enum check_layer layer = 0; r == 0 && layer < CHECK_LAYERS; layer++)
+		r = parse_layer(json_object_get(checks, check_layer_word(layer)),
+				&plan->checks[layer], err);
+	return r;
+}
+
 static int parse_expectation(json_t *object, struct test_plan *plan, struct ktstr_error *err)
 {
 	AUTO(free) char *kind = NULL;
@@ -160,6 +190,8 @@ static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error
 	if (r == 0)
 		r = parse_expectation(object, plan, err);
 	if (r == 0)
+		r = parse_checks(object, plan, err);
+	if (r == 0)
 		r = parse_scheduler(object, plan, err);
 	return r < 0 ? error_wrap(err, r, "test %s", plan->name) : 0;
 }
@@ -204,15 +236,25 @@ int plans_describe(const char *program, struct test_plans *plans, struct ktstr_e
 
 /* --- the selection ------------------------------------------------------------------------------------- */
 
+static bool is_named(const struct test_plan *plan, const char *name)
+{
+	struct sv exact = sv_of(name);
+
+	if (sv_starts(exact, "ktstr/"))
+		exact = sv_skip(exact, strlen("ktstr/"));
+	return sv_eq(exact, plan->name);
+}
+
 static bool wanted(const struct test_plan *plan, const struct selection *selection)
 {
-	if (selection->exact) {
-		struct sv exact = sv_of(selection->exact);
-
-		if (sv_starts(exact, "ktstr/"))
-			exact = sv_skip(exact, strlen("ktstr/"));
-		return sv_eq(exact, plan->name);
+	if (selection->exact)
+		return is_named(plan, selection->exact);
+	for (char *const *name = selection->names; name && *name; name++) {
+		if (is_named(plan, *name))
+			return true;
 	}
+	if (selection->names && selection->names[0])
+		return false;
 	if (plan->ignored && !selection->ignored)
 		return false;
 	if (!selection->pattern)
@@ -220,6 +262,20 @@ static bool wanted(const struct test_plan *plan, const struct selection *selecti
 	if (strpbrk(selection->pattern, "*?["))
 		return fnmatch(selection->pattern, plan->name, 0) == 0;
 	return strstr(plan->name, selection->pattern) != NULL;
+}
+
+static int check_names(const struct test_plans *plans, const struct selection *selection,
+		       struct ktstr_error *err)
+{
+	for (char *const *name = selection->names; name && *name; name++) {
+		bool found = false;
+
+		vec_each(plan, plans)
+			found = found || is_named(plan, *name);
+		if (!found)
+			return error_set(err, -ENOENT, "there is no %s", *name);
+	}
+	return 0;
 }
 
 static int override_machine(struct test_plan *plan, const struct selection *selection,
@@ -239,24 +295,96 @@ static int override_machine(struct test_plan *plan, const struct selection *sele
 	return 0;
 }
 
+static void push_option(struct test_plan *plan, const char *option, const char *value)
+{
+	strings_push(&plan->options, xstrdup(option));
+	strings_push(&plan->options, xstrdup(value));
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void override_scheduler(struct test_plan *plan, const struct selection *selection)
+{
+	bool own = strcmp(selection->scheduler, "eevdf") == 0;
+
+	push_option(plan, "--scheduler", selection->scheduler);
+	vec_each(arg, &selection->scheduler_args)
+		push_option(plan, "--scheduler-arg", *arg);
+	free(plan->scheduler.name);
+	free(plan->scheduler.binary);
+	strings_done(&plan->scheduler.args);
+	plan->scheduler = (struct scheduler_plan){
+		.name = xstrdup(base_name(selection->scheduler)),
+		.binary = own ? NULL : xstrdup(selection->scheduler),
+	};
+	vec_each(arg, &selection->scheduler_args)
+		strings_push(&plan->scheduler.args, xstrdup(*arg));
+	plan->has_scheduler = !own;
+}
+
+/* What the body reads; src/author/body.c. */
+static void override_load(struct test_plan *plan, const struct selection *selection)
+{
+	char number[24];
+
+	if (selection->duration_ms) {
+		uint64_t longer_ms = selection->duration_ms > plan->duration_ms
+					     ? selection->duration_ms - plan->duration_ms
+					     : 0;
+
+		snprintf(number, sizeof(number), "%llu", (unsigned long long)selection->duration_ms);
+		strings_push(&plan->overrides, xasprintf("KTSTR_DURATION_MS=%s", number));
+		push_option(plan, "--duration-ms", number);
+		plan->duration_ms = selection->duration_ms;
+		plan->timeout_ms += 3 * longer_ms;
+	}
+	if (selection->workers) {
+		snprintf(number, sizeof(number), "%u", selection->workers);
+		strings_push(&plan->overrides, xasprintf("KTSTR_WORKERS=%s", number));
+		push_option(plan, "--workers", number);
+	}
+	if (selection->work_type) {
+		strings_push(&plan->overrides, xasprintf("KTSTR_WORK_TYPE=%s", selection->work_type));
+		push_option(plan, "--work-type", selection->work_type);
+	}
+}
+
+static int override_plan(struct test_plan *plan, const struct selection *selection,
+			 struct ktstr_error *err)
+{
+	if (selection->on_host) {
+		strings_push(&plan->options, xstrdup("--host"));
+		plan->host_only = true;
+		plan->has_scheduler = false;
+	} else if (selection->scheduler) {
+		override_scheduler(plan, selection);
+	}
+	override_load(plan, selection);
+	return override_machine(plan, selection, err);
+}
+
 int plans_select(struct test_plans *plans, const struct selection *selection,
 		 struct ktstr_error *err)
 {
+	int r = check_names(plans, selection, err);
 	size_t kept = 0;
 
-	for (size_t i = 0; i < plans->len; i++) {
-		int r;
-
+	for (size_t i = 0; r == 0 && i < plans->len; i++) {
 		if (!wanted(&plans->at[i], selection)) {
 			test_plan_done(&plans->at[i]);
 			continue;
 		}
 		if (kept != i)
 			plans->at[kept] = TAKE(plans->at[i], (struct test_plan){0});
-		r = override_machine(&plans->at[kept++], selection, err);
-		if (r < 0)
-			return r;
+		r = override_plan(&plans->at[kept++], selection, err);
 	}
+	if (r < 0)
+		return r;
 	plans->len = kept;
 	return 0;
 }

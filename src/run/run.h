@@ -15,11 +15,18 @@
 
 /* --- plan.c: tests as data ------------------------------------------------------------------------ */
 
+#define CATALOGUE_PROGRAM "ktstr-catalogue"      /* the test program behind `ktstr run` */
+
 struct scheduler_plan {
 	char *name;
 	char *binary;                 /* as declared: a path or a name to look up */
 	struct strings args;
 };
+
+/* Who may set a limit; the last one that does wins. */
+enum check_layer { CHECK_LAYER_DEFAULT, CHECK_LAYER_SCHEDULER, CHECK_LAYER_TEST, CHECK_LAYERS };
+
+const char *check_layer_word(enum check_layer layer);        /* "scheduler" */
 
 struct test_plan {
 	char *program;                /* path of the test program */
@@ -35,6 +42,9 @@ struct test_plan {
 	enum ktstr_kind expect_kind;  /* KTSTR_KIND_NONE: any */
 	bool host_only;
 	bool ignored;                 /* runs only when asked for by name */
+	struct strings overrides;     /* "KTSTR_WORKERS=4": what the body's environment says beside */
+	struct strings options;       /* the options of `ktstr test` that changed this plan, to repeat it */
+	struct ktstr_checks checks[CHECK_LAYERS];      /* as each layer declares them */
 	char *project_commit;         /* of the program's source, when plans_note_commits() found it */
 };
 
@@ -48,6 +58,9 @@ int plans_parse(struct sv json, const char *program, struct test_plans *plans,
 /* Run the program with --ktstr-describe and append its tests. Its own words are in *err. */
 int plans_describe(const char *program, struct test_plans *plans, struct ktstr_error *err);
 
+/* The limits that a test is judged by and who set each, for people or as JSON (the caller's). */
+void thresholds_to_text(const struct test_plan *plan, struct buf *out);
+json_t *thresholds_to_json(const struct test_plan *plan);
 /*
  * Ask git for the commit of each program's source, in the directory of the program, or else in the
  * current one: "1417582", "1417582-dirty". Where it has no answer within 300 ms, none is noted.
@@ -58,12 +71,23 @@ void plans_note_commits(struct test_plans *plans);
 struct selection {
 	const char *pattern;          /* substring, or a glob when it has one of "*?[" */
 	const char *exact;            /* "name" or "ktstr/name" */
+	char *const *names;           /* these and no others; ends with NULL */
 	const char *topology;
 	uint64_t memory_mib;
 	bool ignored;                 /* include the ones that run only when asked for */
+	/* another scheduler for all of them, or other loads in scenarios that leave them open */
+	const char *scheduler;        /* program; "eevdf": the kernel's own */
+	struct strings scheduler_args;               /* owned */
+	uint64_t duration_ms;
+	uint32_t workers;
+	const char *work_type;
+	bool on_host;                 /* no guests: on this machine, under its own scheduler */
 };
 
-/* Drops what is not wanted, applies overrides. -EINVAL: a bad topology. */
+/*
+ * Drops what is not wanted, applies overrides. -EINVAL: a bad topology or work type; -ENOENT: one of
+ * the names is none, with the nearest one.
+ */
 int plans_select(struct test_plans *plans, const struct selection *selection,
 		 struct ktstr_error *err);
 
@@ -88,6 +112,27 @@ DEFINE_AUTO_DONE(struct run_dir, run_dir_done)
 /* Where the scheduler's program is; -ENOENT lists the places (TD-6). The caller's string. */
 int scheduler_find(const struct scheduler_plan *scheduler, const char *test_program, char **ret_path,
 		   struct ktstr_error *err);
+
+/* --- host_machine.c: this machine as the place of a test -------------------------------------------------- */
+
+/*
+ * The mount point of the cgroup v2 file system in the content of /proc/self/mountinfo
+ * (proc_pid_mountinfo(5)). -ENOENT: there is none. The caller's string.
+ */
+int cgroup_mount_parse(struct sv mountinfo, char **ret_path, struct ktstr_error *err);
+
+/*
+ * What /sys says of this machine's CPUs, when it has the regular shape that a topology can say:
+ * as many CPUs in each core, cores in each LLC and LLCs in each node. Otherwise one LLC of them all.
+ */
+struct topology host_topology(int sys_fd);
+int host_topology_here(struct topology *ret_topology, struct ktstr_error *err);
+
+/*
+ * Whether cgroups of workers can be run on this machine: root, and cgroup v2. *ret_root: the
+ * directory below which they are made, of this process alone; the caller's string.
+ */
+int host_cgroup_root(char **ret_root, struct ktstr_error *err);
 
 /* --- shell.c: a program of the user's choice in a guest, instead of a test ----------------------------- */
 

@@ -10,6 +10,7 @@ struct machine_sample {
 	uint64_t at_ns;
 	uint32_t cpus;               /* online */
 	uint64_t idle_ns;            /* of all of them, waiting for I/O included */
+	uint64_t idle_ns_of[CPUSET_CPU_MAX];       /* of each; 0 for one that is not online */
 };
 
 /*
@@ -23,5 +24,25 @@ int machine_read(struct machine_sample *ret_sample, struct ktstr_error *err);
 /* Idle time never exceeds the time that there was. */
 struct machine_window machine_window_of(const struct machine_sample *before,
 					const struct machine_sample *after);
+
+/* Workers that waited for so long for any of these CPUs. */
+struct machine_load {
+	struct cpuset cpus;
+	uint64_t wait_ns;
+};
+
+/*
+ * How much of the idle time between two samples the loads could have used: each CPU's goes to one
+ * of those that may run there, and to no second one.
+ */
+uint64_t machine_wasted_ns(const struct machine_sample *before, const struct machine_sample *after,
+			   const struct machine_load *loads, size_t count);
+
+/* A counter of /proc/vmstat, such as "numa_pages_migrated"; 0 when the kernel has no such one. */
+uint64_t vmstat_parse(struct sv text, const char *name);
+uint64_t vmstat_read(const char *name);
+
+/* NUMA nodes that have memory and no CPU. */
+struct cpuset machine_cpuless_nodes(void);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* judge.c - what the reports of workers mean. Decides from structs alone. */
-#include <stdio.h>
+/* judge.c - what the reports of one cgroup's workers mean. Decides from structs alone. */
+#include "verdict/judge.h"
 
-#include "verdict/verdict.h"
+#define SPREAD_WINDOW_NS (2 * NS_PER_S)      /* from here on the built-in limit is what it says */
+#define SPREAD_SHORT_WINDOW_PCT 35.0         /* and this is the most that it grows to */
 
 /*
  * A worker that waited for nearly the whole time and hardly ran is starved even if it got through a
@@ -11,46 +12,32 @@
 #define STARVED_WAIT_PCT 95
 #define STARVED_CPU_PCT 1
 
-struct ktstr_checks checks_default(void)
-{
-	return (struct ktstr_checks){
-		.max_gap_ms = 2000,
-		.max_spread_pct = 15,
-		.max_idle_waiting_pct = 25,
-		.starvation = 1,
-	};
-}
-
-/* Not a number is not set. */
-static double limit_merge(double below, double above)
-{
-	return above > 0 || above < 0 ? above : below;
-}
-
-struct ktstr_checks checks_merge(struct ktstr_checks below, const struct ktstr_checks *above)
-{
-	return (struct ktstr_checks){
-		.max_gap_ms = limit_merge(below.max_gap_ms, above->max_gap_ms),
-		.max_spread_pct = limit_merge(below.max_spread_pct, above->max_spread_pct),
-		.max_idle_waiting_pct =
-			limit_merge(below.max_idle_waiting_pct, above->max_idle_waiting_pct),
-		.starvation = above->starvation ? above->starvation : below.starvation,
-	};
-}
-
 static double ms_of(uint64_t ns)
 {
 	return (double)ns / NS_PER_MS;
 }
 
+/* By CPU time and waiting alone. */
 static bool hardly_ran(const struct worker_report *report)
 {
-	double wall = (double)report->wall_ns;
+	double ran = (double)worker_ran_ns(report), wall = (double)report->wall_ns;
 
-	if (report->cpu_ns == 0)
+	if (worker_ran_ns(report) == 0)
 		return true;
 	return (double)report->run_delay_ns * 100 >= wall * STARVED_WAIT_PCT &&
-	       (double)report->cpu_ns * 100 < wall * STARVED_CPU_PCT;
+	       ran * 100 < wall * STARVED_CPU_PCT;
+}
+
+/*
+ * For so long at a stretch it could have run and only waited. A gap limit that was chosen lower is a
+ * wish for speed and makes nobody starve; one that was chosen higher allows for more.
+ */
+static bool waited_through(const struct worker_report *report, double gap_limit_ms)
+{
+	double gap = (double)report->max_gap_ns, built_in_ms = checks_default().max_gap_ms;
+
+	return ms_of(report->max_gap_ns) > (gap_limit_ms > built_in_ms ? gap_limit_ms : built_in_ms) &&
+	       (double)report->run_delay_ns * 100 >= gap * STARVED_WAIT_PCT;
 }
 
 static void fail_starved(struct ktstr_verdict *verdict, const struct worker_report *report)
@@ -59,15 +46,26 @@ static void fail_starved(struct ktstr_verdict *verdict, const struct worker_repo
 			   report->cgroup, report->tid);
 }
 
-static void judge_starvation(struct ktstr_verdict *verdict, const struct worker_report *report)
+/*
+ * Work units are a worker's own count. Under a model of a machine they are the model's, and only
+ * CPU time and waiting say what the scheduler did.
+ */
+static void judge_starvation(const struct judging *judging, const struct worker_report *report)
 {
-	if (report->work_units == 0)
-		fail_starved(verdict, report);
+	bool model = judging->facts->model_units;
+
+	if (report->work_units == 0 && (!model || hardly_ran(report)))
+		fail_starved(judging->verdict, report);
 	else if (hardly_ran(report))
-		ktstr_verdict_fail(verdict, KTSTR_KIND_STARVED,
+		ktstr_verdict_fail(judging->verdict, KTSTR_KIND_STARVED,
 				   "%s: tid %d starved (ran %.1fms of %.1fms, waited %.1fms)",
-				   report->cgroup, report->tid, ms_of(report->cpu_ns),
+				   report->cgroup, report->tid, ms_of(worker_ran_ns(report)),
 				   ms_of(report->wall_ns), ms_of(report->run_delay_ns));
+	else if (model && waited_through(report, judging->limits.max_gap_ms))
+		ktstr_verdict_fail(judging->verdict, KTSTR_KIND_STARVED,
+				   "%s: tid %d starved (no CPU for %.0fms until +%.0fms)",
+				   report->cgroup, report->tid, ms_of(report->max_gap_ns),
+				   ms_of(report->max_gap_at_ns));
 }
 
 /*
@@ -80,7 +78,7 @@ static void judge_missing(struct ktstr_verdict *verdict, const struct worker_rep
 	bool was_there = report->wait_status == -1;
 	AUTO(buf_done) struct buf end = {0};
 
-	if (was_there && starvation && report->cpu_ns == 0 && report->work_units == 0) {
+	if (was_there && starvation && worker_ran_ns(report) == 0 && report->work_units == 0) {
 		fail_starved(verdict, report);
 		return;
 	}
@@ -115,135 +113,122 @@ static void judge_gap(struct ktstr_verdict *verdict, const struct worker_report 
 			   ms_of(report->max_gap_at_ns), buf_text(&threshold));
 }
 
-/* Fewer than two workers to compare have no spread. */
-static void judge_spread(struct ktstr_verdict *verdict, const struct cgroup_stats *stats,
-			 size_t compared, double limit_pct)
+/*
+ * A load balancer evens out over time: what a worker is ahead by is time, and the shorter the window
+ * the larger its share. The built-in limit grows with that up to a bound; a limit that somebody
+ * chose stays as it is.
+ */
+static double spread_limit_pct(double limit_pct, uint64_t wall_ns)
 {
+	double grown_pct = limit_pct * SPREAD_WINDOW_NS / (double)(wall_ns ? wall_ns : 1);
+
+	if (limit_pct < checks_default().max_spread_pct || limit_pct > checks_default().max_spread_pct ||
+	    grown_pct <= limit_pct)
+		return limit_pct;
+	return grown_pct < SPREAD_SHORT_WINDOW_PCT ? grown_pct : SPREAD_SHORT_WINDOW_PCT;
+}
+
+static uint64_t longest_wall_ns(const struct judging *judging)
+{
+	uint64_t longest = 0;
+
+	for (size_t i = 0; i < judging->count; i++) {
+		if (judging->reports[i].wall_ns > longest)
+			longest = judging->reports[i].wall_ns;
+	}
+	return longest;
+}
+
+static void judge_spread(const struct judging *judging)
+{
+	struct spread spread = spread_of(judging->reports, judging->count);
+	double limit_pct = spread_limit_pct(judging->limits.max_spread_pct, longest_wall_ns(judging));
 	AUTO(buf_done) struct buf threshold = {0};
 
-	if (limit_pct < 0 || stats->spread_pct <= limit_pct)
+	if (limit_pct < 0 || spread.pct <= limit_pct)
 		return;
 	describe_custom(limit_pct, checks_default().max_spread_pct, "%", &threshold);
-	ktstr_verdict_fail(verdict, KTSTR_KIND_UNFAIR,
+	ktstr_verdict_fail(judging->verdict, KTSTR_KIND_UNFAIR,
 			   "%s: unfair cgroup: spread=%.0f%% (%.0f-%.0f%%) %zu workers on %u "
 			   "cpus%s",
-			   stats->name, stats->spread_pct, stats->off_cpu_pct_min,
-			   stats->off_cpu_pct_max, compared, stats->cpus, buf_text(&threshold));
+			   judging->name, spread.pct, spread.min_pct, spread.max_pct, spread.count,
+			   judging->stats->cpus, buf_text(&threshold));
 }
 
 static void keep_stats(struct ktstr_verdict *verdict, const struct cgroup_stats *stats)
 {
+	scenario_stats_add(&verdict->totals, stats);
 	if (verdict->cgroups.len < VERDICT_CGROUPS_MAX)
 		cgroup_stats_list_push(&verdict->cgroups, *stats);
 	else
 		verdict->left_out.cgroups++;
 }
 
+/* Its wake-ups belong to who made it and may be gone tomorrow. */
 static void keep_report(struct ktstr_verdict *verdict, const struct worker_report *report)
 {
-	if (verdict->workers.len < VERDICT_WORKERS_MAX)
-		worker_reports_push(&verdict->workers, *report);
-	else
+	if (verdict->workers.len >= VERDICT_WORKERS_MAX) {
 		verdict->left_out.workers++;
+		return;
+	}
+	worker_reports_push(&verdict->workers, *report);
+	verdict->workers.at[verdict->workers.len - 1].wakes = NULL;
+	verdict->workers.at[verdict->workers.len - 1].wakes_len = 0;
+}
+
+static void judge_absence(const struct judging *judging)
+{
+	const struct ktstr_checks *limits = &judging->limits;
+
+	if (limits->max_throughput_cv > 0 || limits->min_work_rate > 0 ||
+	    limits->max_p99_wake_latency_ns > 0 || limits->max_wake_latency_cv > 0 ||
+	    limits->min_iteration_rate > 0 || limits->max_migration_ratio > 0)
+		ktstr_verdict_skip(judging->verdict, "%s: no worker to take benchmarks of",
+				   judging->name);
+	if (limits->starvation > 0 || limits->max_gap_ms > 0 || limits->max_spread_pct > 0)
+		ktstr_verdict_inconclusive(judging->verdict, "%s: no worker to judge by",
+					   judging->name);
+}
+
+static void judge_worker(const struct judging *judging, const struct worker_report *report)
+{
+	keep_report(judging->verdict, report);
+	if (!report->completed)
+		judge_missing(judging->verdict, report, judging->limits.starvation > 0);
+	else if (judging->limits.starvation > 0)
+		judge_starvation(judging, report);
+	judge_gap(judging->verdict, report, judging->limits.max_gap_ms);
 }
 
 void verdict_judge_cgroup(struct ktstr_verdict *verdict, const struct ktstr_checks *checks,
-			  const char *name, const struct worker_report *reports, size_t count)
+			  const struct cgroup_facts *facts, const struct worker_report *reports,
+			  size_t count)
 {
-	struct ktstr_checks limits = checks_merge(checks_default(), checks);
-	struct cgroup_stats stats = cgroup_stats_of(name, reports, count);
-	size_t compared = 0;
+	AUTO(worker_reports_done) struct worker_reports plausible = {0};
+	struct cgroup_stats stats = cgroup_stats_of(facts, reports, count);
+	struct judging judging = {
+		.verdict = verdict,
+		.limits = checks_merge(checks_default(), checks),
+		.facts = facts,
+		.name = stats.name,
+		.stats = &stats,
+		.count = count,
+	};
 
 	keep_stats(verdict, &stats);
 	if (count == 0) {
-		if (limits.starvation > 0 || limits.max_gap_ms > 0 || limits.max_spread_pct > 0)
-			ktstr_verdict_inconclusive(verdict, "%s: no worker to judge by",
-						   stats.name);
+		judge_absence(&judging);
 		return;
 	}
 	verdict_found(verdict, KTSTR_PASS);
-	for (size_t i = 0; i < count; i++) {
-		struct worker_report report = worker_report_plausible(name, &reports[i]);
-		double pct;
-
-		keep_report(verdict, &report);
-		compared += worker_off_cpu_pct(&report, &pct);
-		if (!report.completed)
-			judge_missing(verdict, &report, limits.starvation > 0);
-		else if (limits.starvation > 0)
-			judge_starvation(verdict, &report);
-		judge_gap(verdict, &report, limits.max_gap_ms);
-	}
-	judge_spread(verdict, &stats, compared, limits.max_spread_pct);
-}
-
-/* What the machine and the workers of one window did, in seconds of CPU time. */
-struct waste {
-	double waited, idle, total;
-	struct cpuset cpus;
-	size_t workers;
-};
-
-static double seconds(uint64_t ns)
-{
-	return (double)ns / NS_PER_S;
-}
-
-static struct waste waste_of(const struct machine_window *window,
-			     const struct worker_report *reports, size_t count)
-{
-	struct waste waste = {
-		.idle = seconds(window->idle_ns),
-		.total = seconds(window->wall_ns) * window->cpus,
-		.workers = count,
-	};
-
-	if (waste.idle > waste.total)        /* /proc/stat counts in ticks */
-		waste.idle = waste.total;
-	for (size_t i = 0; i < count; i++) {
-		uint64_t delay_ns = reports[i].run_delay_ns;
-
-		/* nobody waits for longer than there was */
-		waste.waited += seconds(delay_ns < window->wall_ns ? delay_ns : window->wall_ns);
-		cpuset_union(&waste.cpus, &reports[i].cpus);
-	}
-	return waste;
-}
-
-static void judge_waste(struct ktstr_verdict *verdict, const struct waste *waste, uint32_t cpus,
-			double limit_pct)
-{
-	double wasted = waste->waited < waste->idle ? waste->waited : waste->idle;
-	double wasted_pct = wasted / waste->total * 100;
-
-	if (limit_pct < 0 || wasted_pct <= limit_pct)
-		return;
-	ktstr_verdict_fail(verdict, KTSTR_KIND_IDLE_WHILE_WAITING,
-			   "CPUs stood idle while workers waited: waited %.2fs, idle %.2fs of "
-			   "%.2fs CPU time (%.0f%% wasted, threshold %.10g%%), %zu workers on %u "
-			   "of %u cpus",
-			   waste->waited, waste->idle, waste->total, wasted_pct, limit_pct,
-			   waste->workers, cpuset_count(&waste->cpus), cpus);
-}
-
-void verdict_judge_machine(struct ktstr_verdict *verdict, const struct ktstr_checks *checks,
-			   const struct machine_window *window)
-{
-	struct ktstr_checks limits = checks_merge(checks_default(), checks);
-	size_t first = verdict->window_workers;
-	size_t count = verdict->workers.len - first;
-	struct waste waste;
-
-	if (window->wall_ns == 0 || window->cpus == 0)
-		return;
-	verdict->window = (struct machine_window){
-		.wall_ns = saturating_add(verdict->window.wall_ns, window->wall_ns),
-		.cpus = window->cpus,
-		.idle_ns = saturating_add(verdict->window.idle_ns, window->idle_ns),
-	};
-	verdict->window_workers = verdict->workers.len;
-	if (count == 0)
-		return;
-	waste = waste_of(window, verdict->workers.at + first, count);
-	judge_waste(verdict, &waste, window->cpus, limits.max_idle_waiting_pct);
+	for (size_t i = 0; i < count; i++)
+		worker_reports_push(&plausible, worker_report_plausible(facts->name, &reports[i]));
+	judging.reports = plausible.at;
+	vec_each(report, &plausible)
+		judge_worker(&judging, report);
+	judge_spread(&judging);
+	judge_rates(&judging);
+	judge_latencies(&judging);
+	judge_places(&judging);
+	enter_competition(&judging);
 }

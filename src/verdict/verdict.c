@@ -10,6 +10,8 @@ void verdict_done(struct ktstr_verdict *verdict)
 	metrics_done(&verdict->metrics);
 	cgroup_stats_list_done(&verdict->cgroups);
 	worker_reports_done(&verdict->workers);
+	competitors_done(&verdict->competitors);
+	timeline_done(&verdict->timeline);
 	*verdict = (struct ktstr_verdict){0};
 }
 
@@ -152,4 +154,26 @@ EXPORT void ktstr_verdict_metric(struct ktstr_verdict *verdict, const char *name
 		return;
 	}
 	metrics_push(&verdict->metrics, (struct metric){.name = TAKE_PTR(clean), .value = value});
+}
+
+void verdict_timeline(struct ktstr_verdict *verdict, const struct timeline_event *event)
+{
+	if (verdict->timeline.len < VERDICT_TIMELINE_MAX)
+		timeline_push(&verdict->timeline, *event);
+	else
+		verdict->left_out.timeline++;
+}
+
+void verdict_judge_cleanup(struct ktstr_verdict *verdict, const struct ktstr_checks *checks,
+			   uint64_t cleanup_ns)
+{
+	struct ktstr_checks limits = checks_merge(checks_default(), checks);
+	double took_ms;
+
+	verdict->cleanup_ns = saturating_add(verdict->cleanup_ns, cleanup_ns);
+	took_ms = (double)verdict->cleanup_ns / NS_PER_MS;
+	if (limits.max_cleanup_ms > 0 && took_ms > limits.max_cleanup_ms)
+		ktstr_verdict_fail(verdict, KTSTR_KIND_OTHER,
+				   "clean-up took %.0fms, over its budget (threshold %.10gms)",
+				   took_ms, limits.max_cleanup_ms);
 }

@@ -25,6 +25,7 @@ static void put_left_out(struct json_out *json, const struct ktstr_verdict *verd
 		{verdict->left_out.metrics, "values of new metrics"},
 		{verdict->left_out.cgroups, "cgroups' statistics"},
 		{verdict->left_out.workers, "worker reports"},
+		{verdict->left_out.timeline, "events of the timeline"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -86,6 +87,95 @@ static void put_cgroup(struct json_out *json, const struct cgroup_stats *stats)
 	jout_real(json, "run_delay_us_worst", stats->run_delay_us_worst);
 	jout_real(json, "wake_us_p99", stats->wake_us_p99);
 	jout_real(json, "wake_us_median", stats->wake_us_median);
+	jout_real(json, "wake_cv", stats->wake_cv);
+	jout_real(json, "wake_tail_ratio", stats->wake_tail_ratio);
+	jout_real(json, "migration_ratio", stats->migration_ratio);
+	jout_real(json, "iterations_per_worker", stats->iterations_per_worker);
+	jout_real(json, "page_locality", stats->page_locality);
+	jout_real(json, "cross_node_migration_ratio", stats->cross_node_migration_ratio);
+	jout_real(json, "slow_tier_ratio", stats->slow_tier_ratio);
+	jout_end(json);
+}
+
+static void put_totals(struct json_out *json, const struct ktstr_verdict *verdict)
+{
+	const struct scenario_stats *totals = &verdict->totals;
+
+	if (verdict->cgroups.len == 0) {
+		jout_null(json, "totals");
+		return;
+	}
+	jout_object(json, "totals");
+	put_count(json, "total_workers", totals->total_workers);
+	put_count(json, "total_cpus", totals->total_cpus);
+	put_count(json, "total_migrations", totals->total_migrations);
+	put_count(json, "total_iterations", totals->total_iterations);
+	jout_real(json, "worst_spread", totals->worst_spread);
+	jout_real(json, "worst_gap_ms", totals->worst_gap_ms);
+	jout_i64(json, "worst_gap_cpu", totals->worst_gap_cpu);
+	jout_real(json, "worst_migration_ratio", totals->worst_migration_ratio);
+	jout_real(json, "worst_p99_wake_latency_us", totals->worst_p99_wake_latency_us);
+	jout_real(json, "worst_median_wake_latency_us", totals->worst_median_wake_latency_us);
+	jout_real(json, "worst_wake_latency_cv", totals->worst_wake_latency_cv);
+	jout_real(json, "worst_wake_latency_tail_ratio", totals->worst_wake_latency_tail_ratio);
+	jout_real(json, "worst_mean_run_delay_us", totals->worst_mean_run_delay_us);
+	jout_real(json, "worst_run_delay_us", totals->worst_run_delay_us);
+	jout_real(json, "worst_page_locality", totals->worst_page_locality);
+	jout_real(json, "worst_cross_node_migration_ratio",
+		  totals->worst_cross_node_migration_ratio);
+	jout_real(json, "worst_iterations_per_worker", totals->worst_iterations_per_worker);
+	jout_end(json);
+}
+
+static void put_event(struct json_out *json, const struct timeline_event *event)
+{
+	jout_object(json, NULL);
+	jout_string(json, "name", event->name);
+	put_count(json, "elapsed_ns", event->elapsed_ns);
+	put_count(json, "step", event->step);
+	jout_bool(json, "end", event->end);
+	put_count(json, "op_count", event->op_count);
+	jout_array(json, "op_kinds");
+	for (unsigned kind = KTSTR_OP_NONE + 1; kind < KTSTR_OP_KIND_COUNT; kind++) {
+		if (event->op_kinds >> kind & 1)
+			jout_string(json, NULL, op_kind_name(kind));
+	}
+	jout_end(json);
+	put_count(json, "cgroups", event->cgroups);
+	put_count(json, "workers", event->workers);
+	put_count(json, "iterations", event->iterations);
+	put_count(json, "cpu_ns", event->cpu_ns);
+	put_count(json, "wait_ns", event->wait_ns);
+	jout_end(json);
+}
+
+static void put_moves(struct json_out *json, const struct worker_report *report)
+{
+	jout_array(json, "moves");
+	for (uint32_t i = 0; i < report->moves_len; i++) {
+		jout_object(json, NULL);
+		put_count(json, "at_ns", report->moves[i].at_ns);
+		jout_i64(json, "from", report->moves[i].from);
+		jout_i64(json, "to", report->moves[i].to);
+		jout_end(json);
+	}
+	jout_end(json);
+}
+
+/* By node, up to the last one that has any. */
+static void put_pages(struct json_out *json, const struct worker_report *report)
+{
+	unsigned nodes = WORKER_NODES_MAX;
+
+	if (!report->pages_known) {
+		jout_null(json, "pages");
+		return;
+	}
+	while (nodes && report->pages[nodes - 1] == 0)
+		nodes--;
+	jout_array(json, "pages");
+	for (unsigned node = 0; node < nodes; node++)
+		put_count(json, NULL, report->pages[node]);
 	jout_end(json);
 }
 
@@ -121,6 +211,12 @@ static void put_worker(struct json_out *json, const struct worker_report *report
 	put_count(json, "wake_ns_p50", report->wake_ns_p50);
 	put_count(json, "wake_ns_p99", report->wake_ns_p99);
 	put_count(json, "wake_ns_max", report->wake_ns_max);
+	put_count(json, "role", report->role);
+	jout_bool(json, "messenger", report->is_messenger);
+	jout_bool(json, "host", report->is_host);
+	put_count(json, "start_ns", report->start_ns);
+	put_moves(json, report);
+	put_pages(json, report);
 	jout_end(json);
 }
 
@@ -137,6 +233,12 @@ void verdict_to_json(const struct ktstr_verdict *verdict, struct buf *buf)
 	vec_each(stats, &verdict->cgroups)
 		put_cgroup(&json, stats);
 	jout_end(&json);
+	put_totals(&json, verdict);
+	jout_array(&json, "timeline");
+	vec_each(event, &verdict->timeline)
+		put_event(&json, event);
+	jout_end(&json);
+	put_count(&json, "cleanup_ns", verdict->cleanup_ns);
 	jout_array(&json, "workers");
 	vec_each(report, &verdict->workers)
 		put_worker(&json, report);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* words.c - the table of states and the table of kinds; everything else follows from them. */
+/* words.c - the tables of states, kinds and operations; everything else follows from them. */
 #include "verdict/verdict.h"
 
 /* clang-format off */
@@ -33,6 +33,33 @@ static const char *const kinds[KTSTR_KIND_COUNT] = {
 	[KTSTR_KIND_NOTE] = "note",
 	[KTSTR_KIND_OTHER] = "other",
 };
+
+static const char *const op_kinds[KTSTR_OP_KIND_COUNT] = {
+	[KTSTR_OP_ADD_CGROUP] = "add_cgroup",
+	[KTSTR_OP_REMOVE_CGROUP] = "remove_cgroup",
+	[KTSTR_OP_SET_CPUSET] = "set_cpuset",
+	[KTSTR_OP_CLEAR_CPUSET] = "clear_cpuset",
+	[KTSTR_OP_SWAP_CPUSETS] = "swap_cpusets",
+	[KTSTR_OP_SPAWN] = "spawn",
+	[KTSTR_OP_STOP_CGROUP] = "stop_cgroup",
+	[KTSTR_OP_SET_AFFINITY] = "set_affinity",
+	[KTSTR_OP_SPAWN_HOST] = "spawn_host",
+	[KTSTR_OP_MOVE_ALL_TASKS] = "move_all_tasks",
+	[KTSTR_OP_FREEZE] = "freeze",
+	[KTSTR_OP_UNFREEZE] = "unfreeze",
+	[KTSTR_OP_SET_LIMITS] = "set_limits",
+	[KTSTR_OP_CALL] = "call",
+	[KTSTR_OP_RUN_PAYLOAD] = "run_payload",
+	[KTSTR_OP_WAIT_PAYLOAD] = "wait_payload",
+	[KTSTR_OP_KILL_PAYLOAD] = "kill_payload",
+};
+
+static_assert(KTSTR_OP_KIND_COUNT <= 32, "a kind needs a bit in op_kinds");
+
+const char *op_kind_name(unsigned kind)
+{
+	return kind < KTSTR_OP_KIND_COUNT ? op_kinds[kind] : NULL;
+}
 
 const struct state_row *state_row(enum ktstr_state state)
 {

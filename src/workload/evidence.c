@@ -2,10 +2,12 @@
 #include "workload/evidence.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 #define PROC_FILE_MAX (64u << 10)
 #define PROC_PATH_MAX 32
+#define NUMA_MAPS_MAX (8u << 20)      /* a line for each mapping of a process of 4096 threads */
 #define STAT_CPU_FIELD 37
 
 int task_parse_schedstat(struct sv text, struct task_sample *sample)
@@ -55,6 +57,12 @@ int task_parse_stat(struct sv text, struct task_sample *sample)
 	return 0;
 }
 
+/* SCHED_FIFO, SCHED_RR and SCHED_DEADLINE are never sched_ext's. */
+static bool is_fair_policy(struct sv number)
+{
+	return !sv_eq(number, "1") && !sv_eq(number, "2") && !sv_eq(number, "6");
+}
+
 void task_parse_sched(struct sv text, struct task_sample *sample)
 {
 	struct sv line;
@@ -65,39 +73,103 @@ void task_parse_sched(struct sv text, struct task_sample *sample)
 
 		if (sv_eq(sv_trim(name), "ext.enabled"))
 			sample->ext_enabled = sv_eq(sv_trim(value), "1");
+		if (sv_eq(sv_trim(name), "policy"))
+			sample->scheduler_known = is_fair_policy(sv_trim(value));
 	}
 }
 
-static int read_task_file(int proc_fd, pid_t pid, const char *name, struct buf *buf)
+/* "N1=17": so many pages on that node. */
+static void add_node(struct sv word, uint64_t pages[WORKER_NODES_MAX])
+{
+	struct sv count = word;
+	struct sv node = sv_split(&count, '=');
+	uint32_t n;
+	uint64_t more;
+
+	if (!sv_starts(node, "N") || sv_u32(sv_skip(node, 1), WORKER_NODES_MAX - 1, &n) < 0 ||
+	    sv_u64(count, UINT32_MAX, &more) < 0)
+		return;
+	pages[n] += more;
+}
+
+/*
+ * "7f0000000000 bind:1 anon=16 dirty=16 N1=16 kernelpagesize_kB=4"; "file=", "heap" and "stack" say
+ * what else it is, "mapmax=2" that others map some of it, too.
+ */
+static bool is_own_memory(struct sv line)
+{
+	while (line.data) {
+		struct sv word = sv_split(&line, ' ');
+
+		if (sv_starts(word, "file=") || sv_starts(word, "mapmax=") ||
+		    sv_eq(word, "heap") || sv_eq(word, "stack"))
+			return false;
+	}
+	return true;
+}
+
+void task_parse_numa_maps(struct sv text, uint64_t pages[WORKER_NODES_MAX])
+{
+	struct sv line;
+
+	while (sv_line(&text, &line)) {
+		if (!is_own_memory(line))
+			continue;
+		while (line.data)
+			add_node(sv_split(&line, ' '), pages);
+	}
+}
+
+static int read_task_file(int proc_fd, pid_t tid, const char *name, size_t max, struct buf *buf)
 {
 	char path[PROC_PATH_MAX];
 
-	snprintf(path, sizeof(path), "%d/%s", pid, name);
-	return file_read(proc_fd, path, PROC_FILE_MAX, buf, NULL);
+	snprintf(path, sizeof(path), "%d/%s", tid, name);
+	return file_read(proc_fd, path, max, buf, NULL);
 }
 
-struct task_sample task_sample_counters(int proc_fd, pid_t pid)
+struct task_sample task_sample_counters(int proc_fd, pid_t tid)
 {
 	struct task_sample sample = {.at_ns = clock_ns(), .cpu = -1};
 	AUTO(buf_done) struct buf counters = {0};
 	AUTO(buf_done) struct buf state = {0};
 
-	if (read_task_file(proc_fd, pid, "schedstat", &counters) == 0 &&
+	if (read_task_file(proc_fd, tid, "schedstat", PROC_FILE_MAX, &counters) == 0 &&
 	    task_parse_schedstat(sv_bytes(buf_text(&counters), counters.len), &sample) == 0)
 		sample.counted = true;
-	if (read_task_file(proc_fd, pid, "stat", &state) == 0)
+	if (read_task_file(proc_fd, tid, "stat", PROC_FILE_MAX, &state) == 0)
 		(void)task_parse_stat(sv_bytes(buf_text(&state), state.len), &sample);
 	return sample;
 }
 
-void task_sample_scheduler(int proc_fd, pid_t pid, struct task_sample *sample)
+void task_sample_scheduler(int proc_fd, pid_t tid, struct task_sample *sample)
 {
 	AUTO(buf_done) struct buf text = {0};
 
-	if (read_task_file(proc_fd, pid, "sched", &text) < 0)
+	if (read_task_file(proc_fd, tid, "sched", PROC_FILE_MAX, &text) < 0)
 		return;
 	sample->scheduler_known = true;
 	task_parse_sched(sv_bytes(buf_text(&text), text.len), sample);
+}
+
+bool task_read_pages(int proc_fd, pid_t tid, uint64_t pages[WORKER_NODES_MAX])
+{
+	AUTO(buf_done) struct buf text = {0};
+
+	if (read_task_file(proc_fd, tid, "numa_maps", NUMA_MAPS_MAX, &text) < 0)
+		return false;
+	task_parse_numa_maps(sv_bytes(buf_text(&text), text.len), pages);
+	return true;
+}
+
+unsigned nodes_online(void)
+{
+	AUTO(free) char *list = file_line(AT_FDCWD, "/sys/devices/system/node/online");
+	struct cpuset nodes;
+
+	if (!list || cpuset_parse(sv_of(list), &nodes, NULL) < 0)
+		return 1;
+	return cpuset_count(&nodes) ?: 1;
 }
 
 static uint64_t less(uint64_t a, uint64_t b)

@@ -18,8 +18,9 @@ struct task_sample {
 	/* /proc/PID/stat (proc_pid_stat(5)) */
 	char state;                      /* 'R' runs or waits for a CPU */
 	int32_t cpu;                     /* it ran on last, or waits for; -1: unknown */
-	bool scheduler_known;            /* /proc/PID/sched */
-	bool ext_enabled;                /* its line "ext.enabled" (kernel/sched/debug.c) says 1 */
+	/* /proc/PID/sched (kernel/sched/debug.c) could be read, of a policy that sched_ext may have */
+	bool scheduler_known;
+	bool ext_enabled;                /* its line "ext.enabled" says 1 */
 };
 
 /* The parsers; -EINVAL for what the kernel does not write. */
@@ -27,9 +28,21 @@ int task_parse_schedstat(struct sv text, struct task_sample *sample);
 int task_parse_stat(struct sv text, struct task_sample *sample);
 void task_parse_sched(struct sv text, struct task_sample *sample);        /* the line may lack */
 
-/* proc_fd: an open /proc. A task that is gone is not `counted`. */
-struct task_sample task_sample_counters(int proc_fd, pid_t pid);
-void task_sample_scheduler(int proc_fd, pid_t pid, struct task_sample *sample);
+/*
+ * Adds the pages of memory that the task mapped for itself, by node: what has no file, and is not
+ * shared with a parent since fork(). Hostile lines add nothing.
+ */
+void task_parse_numa_maps(struct sv text, uint64_t pages[WORKER_NODES_MAX]);
+
+/*
+ * proc_fd: an open /proc. tid may be that of a thread: these files are a thread's own there, pages
+ * excepted. A task that is gone is not `counted`.
+ */
+struct task_sample task_sample_counters(int proc_fd, pid_t tid);
+void task_sample_scheduler(int proc_fd, pid_t tid, struct task_sample *sample);
+bool task_read_pages(int proc_fd, pid_t tid, uint64_t pages[WORKER_NODES_MAX]);
+/* How many memory nodes this machine has; 1 where the kernel knows of none. */
+unsigned nodes_online(void);
 
 struct worker_evidence {
 	struct task_sample before;       /* just before the release */

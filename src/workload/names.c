@@ -5,19 +5,14 @@
 #include <ctype.h>
 #include <errno.h>
 
-#define NAME_MAX_LEN 31
+#include "workload/kinds.h"
 
-static const char *const names[KTSTR_WORK_TYPE_COUNT] = {
-	[KTSTR_WORK_SPIN_WAIT] = "SpinWait",
-	[KTSTR_WORK_YIELD_HEAVY] = "YieldHeavy",
-	[KTSTR_WORK_BURSTY] = "Bursty",
-	[KTSTR_WORK_PIPE_IO] = "PipeIo",
-};
+#define NAME_MAX_LEN 31
 
 const char *work_type_name(enum ktstr_work_type type)
 {
 	assert((unsigned)type < KTSTR_WORK_TYPE_COUNT);
-	return names[type];
+	return work_kinds[type].name;
 }
 
 static unsigned least(unsigned a, unsigned b)
@@ -49,6 +44,15 @@ static unsigned edits_between(struct sv a, struct sv b)
 	return row[b.len];
 }
 
+/* What some types were called in the Rust program of the same name, before its version 0.10. */
+static const struct {
+	const char *before;
+	enum ktstr_work_type type;
+} renamed[] = {
+	{"CpuSpin", KTSTR_WORK_SPIN_WAIT},
+	{"IoSync", KTSTR_WORK_IO_SYNC_WRITE},
+};
+
 /* The nearest name, or NULL when none is near enough to be what was meant. */
 static const char *nearest(struct sv name)
 {
@@ -57,15 +61,29 @@ static const char *nearest(struct sv name)
 
 	if (name.len > NAME_MAX_LEN)
 		return NULL;
+	for (size_t i = 0; i < sizeof(renamed) / sizeof(*renamed); i++) {
+		if (edits_between(name, sv_of(renamed[i].before)) == 0)
+			return work_type_name(renamed[i].type);
+	}
 	for (unsigned type = 0; type < KTSTR_WORK_TYPE_COUNT; type++) {
-		unsigned edits = edits_between(name, sv_of(names[type]));
+		unsigned edits = edits_between(name, sv_of(work_kinds[type].name));
 
-		if (edits < best_edits && edits < name.len) {
-			best = names[type];
+		if (edits < best_edits && edits < name.len && !work_kinds[type].unnamed) {
+			best = work_kinds[type].name;
 			best_edits = edits;
 		}
 	}
 	return best;
+}
+
+static int found(unsigned type, enum ktstr_work_type *ret_type, struct ktstr_error *err)
+{
+	if (work_kinds[type].unnamed)
+		return error_set(err, -EINVAL,
+				 "work type %s cannot be chosen by name: a test's code says what it does",
+				 work_kinds[type].name);
+	*ret_type = (enum ktstr_work_type)type;
+	return 0;
 }
 
 int work_type_parse(struct sv name, enum ktstr_work_type *ret_type, struct ktstr_error *err)
@@ -74,11 +92,10 @@ int work_type_parse(struct sv name, enum ktstr_work_type *ret_type, struct ktstr
 	const char *meant = nearest(name);
 
 	for (unsigned type = 0; type < KTSTR_WORK_TYPE_COUNT; type++) {
-		if (sv_eq(name, names[type])) {
-			*ret_type = (enum ktstr_work_type)type;
-			return 0;
-		}
-		buf_printf(&list, "%s%s", type ? ", " : "", names[type]);
+		if (sv_eq(name, work_kinds[type].name))
+			return found(type, ret_type, err);
+		if (!work_kinds[type].unnamed)
+			buf_printf(&list, "%s%s", type ? ", " : "", work_kinds[type].name);
 	}
 	if (meant)
 		return error_set(err, -EINVAL, "no work type is called \"%.*s\"; did you mean %s?",

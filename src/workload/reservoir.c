@@ -3,25 +3,15 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/alloc.h"
-
-void reservoir_init(struct reservoir *reservoir, size_t capacity, uint64_t seed)
+void reservoir_init(struct reservoir *reservoir, uint64_t *at, size_t capacity, uint64_t seed)
 {
 	assert(capacity > 0);
 	*reservoir = (struct reservoir){
-		.at = xmalloc(capacity * sizeof(*reservoir->at)),
+		.at = at,
 		.capacity = capacity,
 		.random = seed ? seed : 1,        /* xorshift never leaves 0 */
 	};
-	memset(reservoir->at, 0xff, capacity * sizeof(*reservoir->at));
-}
-
-void reservoir_done(struct reservoir *reservoir)
-{
-	free(reservoir->at);
-	*reservoir = (struct reservoir){0};
 }
 
 /* Marsaglia, "Xorshift RNGs" (2003), the 64-bit triple 13, 7, 17 */
@@ -57,7 +47,7 @@ static int compare(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-void reservoir_sort(struct reservoir *reservoir)
+void reservoir_sort(uint64_t *at, size_t len)
 {
-	qsort(reservoir->at, reservoir->len, sizeof(*reservoir->at), compare);
+	qsort(at, len, sizeof(*at), compare);
 }

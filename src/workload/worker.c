@@ -4,238 +4,38 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <sched.h>
+#include <linux/mempolicy.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "workload/reservoir.h"
+#include "workload/kinds.h"
+#include "workload/links.h"
+#include "workload/measure.h"
 
-#define UNITS_PER_CHECKPOINT 1024
-#define TURNS_PER_YIELD 64
-#define WAKES_MAX 4096
 #define EXIT_NOT_SET_UP 3
-
-struct worker {
-	const struct worker_config *config;
-	struct slot *slot;
-	struct worker_report *report;
-	uint64_t units_to_checkpoint;
-	uint64_t checked_ns;               /* when the last checkpoint was */
-	uint64_t cpu_before_ns;            /* CPU time used before the release */
-	int cpu;                           /* at the last checkpoint; -1: none yet */
-	struct reservoir wakes;
-};
-
-static volatile sig_atomic_t stop_asked;
+#define THREAD_STACK_BYTES (1 << 20)        /* address space; what it touches is memory */
+#define POLICY_MEMORY_BYTES (64 << 10)
+#define MEMPOLICY_WEIGHTED_INTERLEAVE 6       /* uapi/linux/mempolicy.h of Linux 6.9 */
 
 static void ask_stop(int sig)
 {
 	(void)sig;
-	stop_asked = 1;
+	atomic_store_explicit(&worker_stop_asked, 1, memory_order_relaxed);
 }
 
-/* --- measuring -------------------------------------------------------------------------------- */
+/* --- setting up --------------------------------------------------------------------------------- */
 
-static uint64_t thread_cpu_ns(void)
+/* Descriptors that the process keeps, upwards. */
+static unsigned next_kept(const struct process_config *process, unsigned fd)
 {
-	struct timespec used;
-
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);        /* cannot fail for ourselves */
-	return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
-}
-
-static void see_cpu(struct worker *worker)
-{
-	int cpu = sched_getcpu();
-
-	if (cpu < 0 || cpu == worker->cpu)
-		return;
-	if (worker->cpu >= 0)
-		worker->report->migrations++;
-	worker->cpu = cpu;
-	cpuset_add(&worker->report->cpus, (unsigned)cpu);
-}
-
-static void checkpoint(struct worker *worker)
-{
-	struct worker_report *report = worker->report;
-	uint64_t since = atomic_load_explicit(&worker->slot->since_ns, memory_order_relaxed);
-	uint64_t now = clock_ns();
-
-	see_cpu(worker);
-	/* since is ahead of now when a stop cut a sleep or a wait short */
-	if (now > since && now - since > report->max_gap_ns) {
-		report->max_gap_ns = now - since;
-		report->max_gap_at_ns = now - worker->config->shared->release_ns;
-		report->max_gap_cpu = worker->cpu;
-	}
-	atomic_store_explicit(&worker->slot->since_ns, now, memory_order_relaxed);
-	worker->checked_ns = now;
-	worker->units_to_checkpoint = UNITS_PER_CHECKPOINT;
-}
-
-/* The worker runs again; its slot says when that was due. */
-static void note_wake(struct worker *worker)
-{
-	uint64_t due = atomic_load_explicit(&worker->slot->since_ns, memory_order_acquire);
-	uint64_t now = clock_ns();
-
-	reservoir_add(&worker->wakes, now > due ? now - due : 0);
-}
-
-/* --- working ---------------------------------------------------------------------------------- */
-
-/* No PAUSE: under KVM it can leave the guest, and it takes 4 to 140 cycles depending on the CPU. */
-static void turn_loop(uint64_t turns)
-{
-	for (; turns; turns--)
-		__asm__ volatile("" : "+r"(turns));
-}
-
-/* Returns early when told to stop. */
-static void spin(struct worker *worker, uint64_t units)
-{
-	while (units && !stop_asked) {
-		uint64_t left = worker->units_to_checkpoint;
-		uint64_t part = units < left ? units : left;
-
-		turn_loop(part);
-		units -= part;
-		worker->report->work_units += part;
-		worker->units_to_checkpoint -= part;
-		if (worker->units_to_checkpoint == 0)
-			checkpoint(worker);
-	}
-}
-
-static void work_spin_wait(struct worker *worker)
-{
-	while (!stop_asked) {
-		spin(worker, worker->config->work.iterations);
-		if (!stop_asked)
-			worker->report->iterations++;
-	}
-}
-
-static void work_yield_heavy(struct worker *worker)
-{
-	while (!stop_asked) {
-		turn_loop(TURNS_PER_YIELD);
-		(void)sched_yield();        /* always succeeds on Linux */
-		worker->report->work_units++;
-		worker->report->iterations++;
-		checkpoint(worker);
-	}
-}
-
-/* False when the stop came first. */
-static bool sleep_until(struct worker *worker, uint64_t wake_ns)
-{
-	struct timespec wake = {
-		.tv_sec = (time_t)(wake_ns / NS_PER_S),
-		.tv_nsec = (long)(wake_ns % NS_PER_S),
-	};
-
-	atomic_store_explicit(&worker->slot->since_ns, wake_ns, memory_order_relaxed);
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &wake, NULL) != 0) {
-		if (stop_asked)
-			return false;
-	}
-	note_wake(worker);
-	return true;
-}
-
-static void work_bursty(struct worker *worker)
-{
-	const struct ktstr_work *work = &worker->config->work;
-
-	while (!stop_asked) {
-		uint64_t end_ns = worker->checked_ns + work->burst_ns;
-
-		while (worker->checked_ns < end_ns && !stop_asked)
-			spin(worker, worker->units_to_checkpoint);
-		if (stop_asked)
-			return;
-		worker->report->iterations++;
-		if (!sleep_until(worker, worker->checked_ns + work->sleep_ns))
-			return;
-		checkpoint(worker);
-	}
-}
-
-/*
- * The partner only answers what we send: our slot says WAITING before the byte is on its way, so
- * the partner's later word about when our wait ended stands.
- */
-static bool hand_over(struct worker *worker)
-{
-	const struct worker_config *config = worker->config;
-
-	checkpoint(worker);
-	atomic_store_explicit(&worker->slot->since_ns, WORKER_SINCE_WAITING, memory_order_release);
-	atomic_store_explicit(&config->partner->since_ns, clock_ns(), memory_order_release);
-	return write(config->write_fd, "", 1) == 1;        /* EPIPE: the partner is gone */
-}
-
-/* False when the stop came first, or the partner is gone. */
-static bool wait_turn(struct worker *worker)
-{
-	char byte;
-	ssize_t n;
-
-	do {
-		n = read(worker->config->read_fd, &byte, 1);
-	} while (n < 0 && errno == EINTR && !stop_asked);
-	if (n != 1)
-		return false;
-	note_wake(worker);
-	return true;
-}
-
-static void work_pipe_io(struct worker *worker)
-{
-	bool my_turn = worker->config->first;
-
-	while (!stop_asked) {
-		if (!my_turn && !wait_turn(worker))
-			return;
-		my_turn = false;
-		spin(worker, worker->config->work.iterations);
-		if (stop_asked)
-			return;
-		worker->report->iterations++;
-		if (!hand_over(worker))
-			return;
-	}
-}
-
-static void work(struct worker *worker)
-{
-	switch (worker->config->work.type) {
-	case KTSTR_WORK_SPIN_WAIT:
-		return work_spin_wait(worker);
-	case KTSTR_WORK_YIELD_HEAVY:
-		return work_yield_heavy(worker);
-	case KTSTR_WORK_BURSTY:
-		return work_bursty(worker);
-	case KTSTR_WORK_PIPE_IO:
-		return work_pipe_io(worker);
-	case KTSTR_WORK_TYPE_COUNT:
-		break;
-	}
-	_exit(EXIT_NOT_SET_UP);        /* workers_start() lets no other value in */
-}
-
-/* --- from fork to exit ------------------------------------------------------------------------ */
-
-/* The smallest descriptor from `fd` on that the worker keeps; UINT_MAX: none. */
-static unsigned next_kept(const struct worker_config *config, unsigned fd)
-{
-	const int kept[] = {config->read_fd, config->write_fd, config->ready_fd};
+	const int kept[] = {process->ready_fd, process->workers[0].read_fd,
+			    process->workers[0].write_fd};
 	unsigned next = UINT_MAX;
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++) {
@@ -245,11 +45,11 @@ static unsigned next_kept(const struct worker_config *config, unsigned fd)
 	return next;
 }
 
-static void close_others(const struct worker_config *config)
+static void close_others(const struct process_config *process)
 {
 	unsigned fd = 3, kept;
 
-	while ((kept = next_kept(config, fd)) != UINT_MAX) {
+	while ((kept = next_kept(process, fd)) != UINT_MAX) {
 		if (kept > fd)
 			(void)close_range(fd, kept - 1, 0);
 		fd = kept + 1;
@@ -271,72 +71,265 @@ static int set_up_signals(void)
 	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
-static int set_up(const struct worker_config *config)
+static int set_up(const struct process_config *process)
 {
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NAME, config->comm) < 0)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return -errno;
-	if (getppid() != config->parent)
+	if (getppid() != process->parent)
 		return -ESRCH;        /* the parent died before the line above took effect */
 	if (setpgid(0, 0) < 0)
 		return -errno;
-	close_others(config);
+	close_others(process);
 	return set_up_signals();
 }
 
 /* False when the stop came first. */
-static bool wait_release(const struct worker_config *config)
+static bool wait_phase(struct shared *shared, enum phase phase)
 {
-	struct shared *shared = config->shared;
-	uint64_t one = 1;
+	uint32_t now;
 
-	if (write(config->ready_fd, &one, sizeof(one)) != sizeof(one))
-		_exit(EXIT_NOT_SET_UP);
-	while (!atomic_load(&shared->released)) {
-		if (stop_asked)
+	while ((now = atomic_load(&shared->phase)) < phase) {
+		if (stopped())
 			return false;
-		(void)syscall(SYS_futex, &shared->released, FUTEX_WAIT, 0, NULL, NULL, 0);
+		(void)syscall(SYS_futex, &shared->phase, FUTEX_WAIT, now, NULL, NULL, 0);
 	}
 	return true;
 }
 
-static void report_wakes(struct worker *worker)
+static int policy_mode(enum ktstr_mempolicy_kind kind)
 {
-	struct worker_report *report = worker->report;
-	struct reservoir *wakes = &worker->wakes;
-
-	report->wake_count = wakes->seen;
-	if (wakes->seen == 0)
-		return;
-	reservoir_sort(wakes);
-	report->wake_ns_p50 = percentile_nearest_rank(wakes->at, wakes->len, 0.50);
-	report->wake_ns_p99 = percentile_nearest_rank(wakes->at, wakes->len, 0.99);
-	report->wake_ns_max = wakes->max;
+	switch (kind) {
+	case KTSTR_MEM_DEFAULT:
+		return MPOL_DEFAULT;
+	case KTSTR_MEM_BIND:
+		return MPOL_BIND;
+	case KTSTR_MEM_PREFERRED:
+		return MPOL_PREFERRED;
+	case KTSTR_MEM_INTERLEAVE:
+		return MPOL_INTERLEAVE;
+	case KTSTR_MEM_LOCAL:
+		return MPOL_LOCAL;
+	case KTSTR_MEM_PREFERRED_MANY:
+		return MPOL_PREFERRED_MANY;
+	case KTSTR_MEM_WEIGHTED_INTERLEAVE:
+		return MEMPOLICY_WEIGHTED_INTERLEAVE;
+	}
+	return -1;
 }
 
-_Noreturn void worker_main(const struct worker_config *config)
+/* Of the calling thread, and of threads that it starts. */
+static int set_mempolicy_of(const struct worker_mempolicy *mempolicy)
 {
-	struct worker worker = {
+	bool has_nodes = cpuset_count(&mempolicy->nodes) > 0;
+	long mode = policy_mode(mempolicy->kind) | (long)mempolicy->flags;
+
+	if (mempolicy->kind == KTSTR_MEM_DEFAULT)
+		return 0;
+	/* the kernel takes one bit less than it is told: get_nodes() in mm/mempolicy.c */
+	if (syscall(SYS_set_mempolicy, mode, has_nodes ? mempolicy->nodes.word : NULL,
+		    has_nodes ? CPUSET_CPU_MAX + 1 : 0) < 0)
+		return -errno;
+	return 0;
+}
+
+/* --- ready, or why not -------------------------------------------------------------------------- */
+
+static void say_ready(const struct process_config *process, struct slot *slot)
+{
+	uint64_t one = 1;
+
+	atomic_store(&slot->ready, 1);
+	if (write(process->ready_fd, &one, sizeof(one)) != sizeof(one))
+		_exit(EXIT_NOT_SET_UP);
+}
+
+static void say_failed(const struct process_config *process, struct slot *slot, const char *step,
+		       int code)
+{
+	snprintf(slot->setup_step, sizeof(slot->setup_step), "%s", step);
+	slot->setup_errno = -code;
+	say_ready(process, slot);
+}
+
+static void all_failed(const struct process_config *process, const char *step, int code)
+{
+	for (size_t i = 0; i < process->count; i++)
+		say_failed(process, process->workers[i].slot, step, code);
+}
+
+/* Memory of its own, there before it counts. */
+static int take_memory(struct ktstr_worker *worker)
+{
+	const struct work_kind *kind = work_kind(worker->work);
+	size_t bytes = kind->memory_bytes ? kind->memory_bytes(worker->work) : 0;
+	void *memory;
+
+	if (bytes == 0 && worker->process->mempolicy.kind != KTSTR_MEM_DEFAULT)
+		bytes = POLICY_MEMORY_BYTES;        /* so that there is something to follow it */
+	if (bytes == 0)
+		return 0;
+	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	(void)madvise(memory, bytes, MADV_NOHUGEPAGE);        /* EINVAL where there are none anyway */
+	memset(memory, 1, bytes);
+	worker->memory = memory;
+	worker->memory_bytes = bytes;
+	return 0;
+}
+
+static int prepare(struct ktstr_worker *worker)
+{
+	const struct worker_config *config = worker->config;
+	int r = prctl(PR_SET_NAME, config->comm) < 0 ? -errno : take_memory(worker);
+
+	if (r < 0) {
+		say_failed(worker->process, worker->slot, "memory to work in", r);
+		return r;
+	}
+	for (unsigned i = 0; config->cgroup_dir && worker->work->type == KTSTR_WORK_CGROUP_CHURN &&
+	     i < worker->work->fan_out; i++) {
+		r = churn_cgroup_make(config->cgroup_dir, i);
+		if (r < 0) {
+			say_failed(worker->process, worker->slot, "make its siblings' cgroups", r);
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* --- one worker ----------------------------------------------------------------------------------- */
+
+/*
+ * Not all at once, but by the seed. This sleep is not measured; the worker could have run from its
+ * end on. False when the stop came first.
+ */
+static bool start_late(struct ktstr_worker *worker)
+{
+	uint64_t start_ns = worker->process->shared->release_ns +
+			    random_below(worker, WORKER_START_SPREAD_NS);
+	struct timespec start = {
+		.tv_sec = (time_t)(start_ns / NS_PER_S),
+		.tv_nsec = (long)(start_ns % NS_PER_S),
+	};
+
+	if (clock_ns() < start_ns)
+		atomic_store(&worker->slot->since_ns, start_ns);
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &start, NULL) != 0) {
+		if (stopped())
+			return false;
+	}
+	return true;
+}
+
+static void work_until_stopped(struct ktstr_worker *worker)
+{
+	worker->cpu_before_ns = thread_cpu_ns();
+	if (team_begins_waiting(worker->work, worker->config->member)) {
+		work_kind(worker->work)->work(worker);
+	} else if (start_late(worker)) {
+		checkpoint(worker);
+		work_kind(worker->work)->work(worker);
+	}
+	worker->report->cpu_ns = thread_cpu_ns() - worker->cpu_before_ns;
+	checkpoint(worker);
+	worker->report->wall_ns = worker->checked_ns - worker->process->shared->release_ns;
+}
+
+static int worker_main(const struct process_config *process, const struct worker_config *config)
+{
+	struct ktstr_worker worker = {
+		.process = process,
 		.config = config,
+		.work = config->work,
 		.slot = config->slot,
 		.report = &config->slot->report,
-		.units_to_checkpoint = UNITS_PER_CHECKPOINT,
+		.turns_to_checkpoint = WORKER_TURNS_PER_CHECKPOINT,
+		.random = config->seed,
 		.cpu = -1,
 	};
 
-	if (set_up(config) < 0)
-		_exit(EXIT_NOT_SET_UP);
-	reservoir_init(&worker.wakes, WAKES_MAX, config->seed);
-	worker.report->tid = getpid();        /* as the parent has it: brings the slot's page in */
-	if (wait_release(config)) {
-		worker.cpu_before_ns = thread_cpu_ns();
-		if (!config->partner || config->first)
-			checkpoint(&worker);
-		work(&worker);
-		worker.report->cpu_ns = thread_cpu_ns() - worker.cpu_before_ns;
-		checkpoint(&worker);
-		worker.report->wall_ns = worker.checked_ns - config->shared->release_ns;
-	}
-	report_wakes(&worker);
+	atomic_store(&worker.slot->tid, (int32_t)syscall(SYS_gettid));
+	if (prepare(&worker) < 0)
+		return EXIT_NOT_SET_UP;
+	say_ready(process, worker.slot);
+	if (wait_phase(process->shared, PHASE_RUN))
+		work_until_stopped(&worker);
 	__atomic_store_n(&worker.report->completed, true, __ATOMIC_RELEASE);
-	_exit(0);
+	if (worker.memory)
+		(void)munmap(worker.memory, worker.memory_bytes);
+	return 0;
+}
+
+/* --- many in one process ---------------------------------------------------------------------------- */
+
+struct thread {
+	const struct process_config *process;
+	const struct worker_config *config;
+	pthread_t id;
+	int status;
+};
+
+static void *thread_main(void *data)
+{
+	struct thread *thread = data;
+
+	thread->status = worker_main(thread->process, thread->config);
+	return NULL;
+}
+
+/* The process itself only waits for its threads. */
+static int run_threads(const struct process_config *process)
+{
+	struct thread *threads = xcalloc(process->count, sizeof(*threads));
+	pthread_attr_t attr;
+	size_t started;
+	int status = 0;
+
+	pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
+	for (started = 0; started < process->count; started++) {
+		struct thread *thread = &threads[started];
+		int r;
+
+		*thread = (struct thread){.process = process, .config = &process->workers[started]};
+		r = pthread_create(&thread->id, &attr, thread_main, thread);
+		if (r != 0) {
+			for (size_t i = started; i < process->count; i++)
+				say_failed(process, process->workers[i].slot, "start a thread", -r);
+			status = EXIT_NOT_SET_UP;
+			break;
+		}
+	}
+	pthread_attr_destroy(&attr);
+	for (size_t i = 0; i < started; i++) {
+		(void)pthread_join(threads[i].id, NULL);        /* they end by themselves */
+		status = threads[i].status ? threads[i].status : status;
+	}
+	free(threads);
+	return status;
+}
+
+_Noreturn void worker_process(const struct process_config *process)
+{
+	AUTO(links_done) struct links links = LINKS_NONE;
+	int r = set_up(process);
+
+	if (r < 0)
+		_exit(EXIT_NOT_SET_UP);
+	if (!wait_phase(process->shared, PHASE_PREPARE))
+		_exit(EXIT_NOT_SET_UP);
+	r = set_mempolicy_of(&process->mempolicy);
+	if (r < 0) {
+		all_failed(process, "set_mempolicy", r);
+		_exit(EXIT_NOT_SET_UP);
+	}
+	if (!process->threads)
+		_exit(worker_main(process, &process->workers[0]));
+	r = links_open_group(&links, process->workers, process->count);
+	if (r < 0) {
+		all_failed(process, "open pipes and files", r);
+		_exit(EXIT_NOT_SET_UP);
+	}
+	_exit(run_threads(process));
 }

@@ -72,6 +72,17 @@ static void fuzz_sched(struct sv text, struct task_sample sample)
 	check_unchanged(&sample);
 }
 
+/* Pages are counted at nodes that can be, and no more than the text has room to name. */
+static void fuzz_numa_maps(struct sv text)
+{
+	uint64_t pages[WORKER_NODES_MAX + 1] = {0};
+
+	task_parse_numa_maps(text, pages);
+	for (unsigned node = 0; node < WORKER_NODES_MAX; node++)
+		assert(pages[node] <= (text.len / strlen("N0=1") + 1) * UINT32_MAX);
+	assert(pages[WORKER_NODES_MAX] == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct task_sample sample = {
@@ -81,5 +92,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_schedstat(sv_bytes(data, size), sample);
 	fuzz_stat(sv_bytes(data, size), sample);
 	fuzz_sched(sv_bytes(data, size), sample);
+	fuzz_numa_maps(sv_bytes(data, size));
 	return 0;
 }

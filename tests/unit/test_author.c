@@ -294,6 +294,22 @@ TEST(a_test_without_a_body_or_with_an_empty_file_name_is_named)
 	complains(&test, "a.c:7: test t: include_files[1] must not be empty\n");
 }
 
+/* TD-2 */
+TEST(a_payload_that_makes_no_sense_is_named)
+{
+	const struct ktstr_scheduler scheduler = {.name = "s"};
+	const struct ktstr_payload of_a_scheduler = {.name = "p", .scheduler = &scheduler};
+	const struct ktstr_payload nameless = {.binary = "fio"};
+	struct ktstr_test test = good("t");
+
+	test.payload = &of_a_scheduler;
+	complains(&test, "a.c:7: test t: payload: payload p: it is a scheduler; put it into .scheduler of "
+			 "the test\n");
+	test = good("t");
+	test.workloads = KTSTR_PAYLOADS(&nameless);
+	complains(&test, "a.c:7: test t: workloads: payload (no name): name must not be empty\n");
+}
+
 TEST(a_scheduler_that_makes_no_sense_is_named)
 {
 	struct ktstr_scheduler scheduler = {.name = ""};
@@ -425,25 +441,37 @@ TEST(a_description_has_all_that_the_driver_needs)
 	AUTO(buf_done) struct buf out = {0};
 	struct registry linked = registry_linked();
 	struct ktstr_test starving = good("starving"), demo;
+	const struct ktstr_payload fio = {
+		.name = "fio", .binary = "fio", .include_files = KTSTR_ARGS("job.fio")};
+	const struct ktstr_payload stress = {.name = "stress", .binary = "stress-ng"};
 	const struct ktstr_test *tests[] = {&starving, &demo};
 	struct registry registry = registry_of(tests, 2);
 
 	starving.expect_kind = KTSTR_KIND_STARVED;
+	starving.checks = (struct ktstr_checks){.starvation = -1, .max_slow_tier_ratio = 0.5};
 	demo = *registry_find(&linked, "demo_of_a_machine");
 	demo.file = "b.c";
 	demo.line = 3;
+	demo.payload = &fio;
+	demo.workloads = KTSTR_PAYLOADS(&stress);
 	author_describe(&registry, &out);
 	CHECK_STR(buf_text(&out),
 		  "{\"schema\":1,\"tests\":["
 		  "{\"name\":\"starving\",\"file\":\"a.c\",\"line\":7,\"topology\":\"1n1l2c1t\","
 		  "\"memory_mib\":2048,\"duration_ms\":2000,\"workers_per_cgroup\":2,"
 		  "\"timeout_ms\":36000,\"expect_err\":true,\"expect_kind\":\"starved\","
-		  "\"host_only\":false,\"ignored\":false,\"include_files\":[],\"scheduler\":null},"
+		  "\"host_only\":false,\"ignored\":false,\"payload\":null,\"include_files\":[],"
+		  "\"checks\":{\"default\":{\"max_gap_ms\":2000,\"max_spread_pct\":15,"
+		  "\"max_idle_waiting_pct\":25,\"starvation\":1},\"scheduler\":null,"
+		  "\"test\":{\"starvation\":-1,\"max_slow_tier_ratio\":0.5}},\"scheduler\":null},"
 		  "{\"name\":\"demo_of_a_machine\",\"file\":\"b.c\",\"line\":3,"
 		  "\"topology\":\"2n2l3c1t\",\"memory_mib\":2048,\"duration_ms\":2000,"
 		  "\"workers_per_cgroup\":2,\"timeout_ms\":36000,\"expect_err\":false,"
 		  "\"expect_kind\":null,\"host_only\":false,\"ignored\":true,"
-		  "\"include_files\":[\"data\"],\"scheduler\":{\"name\":\"quick\","
+		  "\"payload\":\"fio\",\"include_files\":[\"data\",\"fio\",\"job.fio\",\"stress-ng\"],"
+		  "\"checks\":{\"default\":{\"max_gap_ms\":2000,\"max_spread_pct\":15,"
+		  "\"max_idle_waiting_pct\":25,\"starvation\":1},\"scheduler\":{},\"test\":{}},"
+		  "\"scheduler\":{\"name\":\"quick\","
 		  "\"binary\":\"scx_quick\",\"args\":[\"-v\",\"--slice\",\"2\"]}}]}\n");
 }
 
@@ -553,6 +581,27 @@ TEST(a_body_is_told_where_it_runs)
 	unsetenv("KTSTR_MODE");
 	unsetenv("KTSTR_SEED");
 	unsetenv("SCHED_PID");
+}
+
+TEST(a_run_may_change_duration_workers_and_work)
+{
+	setenv("KTSTR_TOPOLOGY", "1n1l2c1t", 1);
+	setenv("KTSTR_DURATION_MS", "250", 1);
+	setenv("KTSTR_WORKERS", "4097", 1);
+	runs(WORDS("--ktstr-test-fn", "tells_its_context"), 3, "",
+	     "ktstr: test tells_its_context: KTSTR_WORKERS is no number up to 4096: 4097\n");
+	setenv("KTSTR_WORKERS", "7", 1);
+	setenv("KTSTR_WORK_TYPE", "CachePipe", 1);
+	runs(WORDS("--ktstr-test-fn", "tells_its_context"), 0,
+	     "tells_its_context: pass\n  note: 1n1l2c1t 2 host 0 0 250000000\n", "");
+	setenv("KTSTR_WORK_TYPE", "Sequence", 1);
+	runs(WORDS("--ktstr-test-fn", "passes"), 3, "",
+	     "ktstr: test passes: KTSTR_WORK_TYPE: work type Sequence cannot be chosen by name: a "
+	     "test's code says what it does\n");
+	unsetenv("KTSTR_TOPOLOGY");
+	unsetenv("KTSTR_DURATION_MS");
+	unsetenv("KTSTR_WORKERS");
+	unsetenv("KTSTR_WORK_TYPE");
 }
 
 TEST(a_child_that_returns_from_the_body_says_nothing_in_its_name)

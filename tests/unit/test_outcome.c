@@ -7,6 +7,7 @@
 #include "outcome/scenario_stats.h"
 #include "test.h"
 
+#include "../fuzz/replay.h"
 #define LLVMFuzzerTestOneInput fuzz_outcome
 #include "../fuzz/fuzz_outcome.c"
 #undef LLVMFuzzerTestOneInput
@@ -22,8 +23,12 @@ static const char whole[] =
 	"{\"kind\":\"note\",\"text\":\"a note\"}],"
 	"\"metrics\":{\"rps\":1.5,\"n\":3},"
 	"\"window\":{\"wall_ns\":2000000000,\"cpus\":4,\"idle_ns\":8},"
+	"\"totals\":{\"total_workers\":2,\"worst_gap_cpu\":-1,\"worst_spread\":1.25},"
+	"\"timeline\":[{\"name\":\"a\",\"elapsed_ns\":5,\"step\":1,\"end\":false,\"op_count\":1,"
+	"\"op_kinds\":[\"spawn\"],\"cpu_ns\":3}],\"cleanup_ns\":4,"
 	"\"cgroups\":[{\"name\":\"cg_0\",\"workers\":2,\"cpus\":2,\"spread_pct\":1.25,\"max_gap_cpu\":-1}],"
 	"\"workers\":[{\"cgroup\":\"cg_0\",\"index\":0,\"tid\":7,\"completed\":true,\"cpus\":\"0-1,3\","
+	"\"moves\":[{\"at_ns\":1,\"from\":0,\"to\":3}],\"pages\":[4,5],"
 	"\"scheduler_known\":false,\"ext_enabled\":null}]}";
 
 static int read_text(struct outcome *outcome, const char *text, struct ktstr_error *err)
@@ -58,12 +63,19 @@ TEST(nothing_of_what_the_guest_half_writes_is_lost)
 	AUTO(result_done) struct result result = {0};
 	AUTO(buf_done) struct buf text = {0};
 	struct worker_report worker = {.cgroup = "cg_0", .tid = 7, .max_gap_cpu = -1, .wait_status = -1,
-				       .scheduler_known = true, .ext_enabled = true};
+				       .scheduler_known = true, .ext_enabled = true, .moves_len = 1,
+				       .moves = {{.at_ns = 1, .from = -1, .to = 3}},
+				       .pages_known = true, .pages = {[2] = 9}};
+	struct cgroup_facts cg_0 = {.name = "cg_0"};
+	struct timeline_event event = {.name = "step", .elapsed_ns = 8, .op_kinds = UINT32_MAX};
 	json_t *said;
 
 	cpuset_add(&worker.cpus, 3);
 	worker_reports_push(&verdict.workers, worker);
-	cgroup_stats_list_push(&verdict.cgroups, cgroup_stats_of("cg_0", &worker, 1));
+	cgroup_stats_list_push(&verdict.cgroups, cgroup_stats_of(&cg_0, &worker, 1));
+	scenario_stats_add(&verdict.totals, &verdict.cgroups.at[0]);
+	verdict_timeline(&verdict, &event);
+	verdict.cleanup_ns = 12;
 	verdict.window = (struct machine_window){.wall_ns = 5, .cpus = 4, .idle_ns = 3};
 	ktstr_verdict_metric(&verdict, "rps", 1e300);
 	ktstr_verdict_fail(&verdict, KTSTR_KIND_STUCK, "stuck");
@@ -73,11 +85,12 @@ TEST(nothing_of_what_the_guest_half_writes_is_lost)
 	CHECK_EQ(result.outcome.state, KTSTR_FAIL);
 	said = json_loads(buf_text(&text), 0, NULL);
 	CHECK(json_equal(json_object_get(said, "workers"), result.outcome.workers));
-	for (const char *const *key = (const char *const[]){"cgroups", "window", "metrics", NULL}; *key;
+	for (const char *const *key = (const char *const[]){"cgroups", "window", "metrics", "totals",
+							   "timeline", "cleanup_ns", NULL}; *key;
 	     key++)
 		CHECK(json_equal(json_object_get(said, *key),
 				 json_object_get(result.outcome.stats, *key)));
-	CHECK_EQ(json_object_size(result.outcome.stats), 3);
+	CHECK_EQ(json_object_size(result.outcome.stats), 6);
 	json_decref(said);
 }
 
@@ -106,6 +119,18 @@ TEST(bytes_that_are_no_verdict_are_explained_and_change_nothing)
 		{"{\"state\":\"pass\",\"workers\":[{\"cpus\":\"0-99999\"}]}",
 		 "workers: cpus is not a list of CPUs"},
 		{"{\"state\":\"pass\",\"cgroups\":[7]}", "cgroups is no object"},
+		{"{\"state\":\"pass\",\"totals\":[]}", "totals is no object"},
+		{"{\"state\":\"pass\",\"totals\":{\"worst_spread\":\"1\"}}",
+		 "totals: worst_spread is not a number"},
+		{"{\"state\":\"pass\",\"cleanup_ns\":-1}", "cleanup_ns is not a whole number"},
+		{"{\"state\":\"pass\",\"timeline\":[{\"op_kinds\":[\"sing\"]}]}",
+		 "timeline: op_kinds is not an array of kinds of operations"},
+		{"{\"state\":\"pass\",\"timeline\":[{\"op_kinds\":7}]}", "timeline: op_kinds is not"},
+		{"{\"state\":\"pass\",\"timeline\":[{\"end\":0}]}", "timeline: end is not true or false"},
+		{"{\"state\":\"pass\",\"workers\":[{\"moves\":[{\"from\":0.5}]}]}",
+		 "workers: moves is not an array of moves"},
+		{"{\"state\":\"pass\",\"workers\":[{\"pages\":[1,-1]}]}",
+		 "workers: pages is not null or an array of pages by node"},
 		{"{\"state\":\"pass\",\"details\":[{\"kind\":\"note\",\"text\":\"a\\u0000b\"}]}", "\\u0000"},
 	};
 
@@ -139,6 +164,7 @@ TEST(a_flood_is_refused_at_its_limit)
 		{"details", "{\"kind\":\"note\",\"text\":\"\"}", VERDICT_DETAILS_MAX},
 		{"workers", "{}", VERDICT_WORKERS_MAX},
 		{"cgroups", "{}", VERDICT_CGROUPS_MAX},
+		{"timeline", "{}", VERDICT_TIMELINE_MAX},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -332,6 +358,11 @@ TEST(the_first_difference_is_named_by_its_path)
 		CHECK_STR(text, rows[i].want);
 	}
 	CHECK(difference("{\"a\":[1,null]}", "{\"a\":[1,null]}") == NULL);
+}
+
+TEST(no_corrupted_verdict_breaks_the_property_of_the_fuzz_target)
+{
+	replay_corpus("outcome", fuzz_outcome);
 }
 
 /* --- records ---------------------------------------------------------------------------------------- */

@@ -176,6 +176,96 @@ TEST(pretty_keeps_the_last_forty_lines_of_a_log)
 	CHECK_HAS(text, "    line 49\n");
 }
 
+static json_t *event_of(const char *name, unsigned step, bool end, double at_ms, double ran_ms,
+			double waited_ms)
+{
+	return json_pack("{s:s,s:f,s:i,s:b,s:o,s:i,s:i,s:f,s:f}", "name", name, "elapsed_ns",
+			 at_ms * NS_PER_MS, "step", (int)step, "end", (int)end, "op_kinds",
+			 step ? json_pack("[s,s]", "set_cpuset", "spawn") : json_array(), "cgroups", 2,
+			 "workers", 4, "cpu_ns", ran_ms * NS_PER_MS, "wait_ns", waited_ms * NS_PER_MS);
+}
+
+static char *timeline_of(json_t *events)
+{
+	AUTO(buf_done) struct buf out = {0};
+
+	put_timeline(&out, "  ", events);
+	json_decref(events);
+	return buf_take(&out);
+}
+
+TEST(a_timeline_is_a_line_a_phase_with_what_changed)
+{
+	/* two CPUs: four workers run half the time each, then on one CPU a quarter, then half again */
+	AUTO(free) char *text = timeline_of(json_pack(
+		"[o,o,o,o,o,o,o]", event_of("", 0, false, 0, 0, 0),
+		event_of("", 0, true, 500, 1000, 1000),
+		event_of("shrink", 1, false, 510, 1020, 1020),
+		event_of("shrink", 1, true, 1010, 1520, 2520),
+		event_of("grow", 2, false, 1010, 1520, 2520), event_of("grow", 2, true, 1510, 2520, 3520),
+		event_of("last", 3, false, 1510, 2520, 3520)));
+
+	CHECK_STR(text,
+		  "  +0.00s to +0.50s  start                             2 cgroups, 4 workers: each ran 50 "
+		  "%, waited 50 %\n"
+		  "  +0.51s to +1.01s  step 1 shrink: set_cpuset, spawn  2 cgroups, 4 workers: each ran 25 "
+		  "% (-25), waited 75 % (+25)  <-- waits more\n"
+		  "  +1.01s to +1.51s  step 2 grow: set_cpuset, spawn    2 cgroups, 4 workers: each ran 50 "
+		  "% (+25), waited 50 % (-25)\n"
+		  "  +1.51s to ...     step 3 last: set_cpuset, spawn    it did not end\n");
+}
+
+TEST(a_backdrop_is_a_phase_when_it_lasts)
+{
+	AUTO(free) char *brief = timeline_of(json_pack(
+		"[o,o,o]", event_of("", 0, false, 0, 0, 0), event_of("a", 1, false, 49, 0, 0),
+		event_of("a", 1, true, 1000, 0, 0)));
+	AUTO(free) char *long_one = timeline_of(json_pack(
+		"[o,o,o]", event_of("", 0, false, 0, 0, 0), event_of("a", 1, false, 50, 0, 0),
+		event_of("a", 1, true, 1000, 0, 0)));
+
+	CHECK(!strstr(brief, "start"));
+	CHECK_HAS(brief, "step 1 a");
+	CHECK_HAS(long_one, "start");
+}
+
+TEST(a_short_wait_more_is_not_marked)
+{
+	AUTO(free) char *text = timeline_of(json_pack(
+		"[o,o,o,o]", event_of("", 0, false, 0, 0, 0), event_of("a", 1, false, 1000, 2000, 2000),
+		event_of("b", 2, false, 2000, 4000, 4396), event_of("b", 2, true, 3000, 6000, 7196)));
+
+	CHECK_HAS(text, "waited 60 % (+10)\n");        /* 9.9 points */
+	CHECK_HAS(text, "waited 70 % (+10)  <-- waits more\n");
+}
+
+TEST(a_long_timeline_is_cut_in_the_middle)
+{
+	AUTO(free) char *text = NULL;
+	json_t *events = json_array();
+	size_t lines = 0;
+
+	for (unsigned i = 0; i <= 100; i++)
+		json_array_append_new(events, event_of("x", i + 1, false, i * 10.0, i * 20.0, 0));
+	text = timeline_of(events);
+	for (const char *at = text; (at = strchr(at, '\n')); at++)
+		lines++;
+	CHECK_EQ(lines, 41);
+	CHECK_HAS(text, "... 61 more phases, see result.json ...");
+	CHECK_HAS(text, "step 101 x");
+}
+
+TEST(a_timeline_of_anything_is_text)
+{
+	AUTO(free) char *text = timeline_of(json_loads(
+		"[7,{\"name\":\"a\\u001b[31mb\\nc\",\"step\":1,\"elapsed_ns\":9e300,\"workers\":-4},"
+		"{\"elapsed_ns\":1,\"cpu_ns\":\"x\",\"op_kinds\":[3]},{\"end\":true}]",
+		0, NULL));
+
+	CHECK(!strpbrk(text, "\x1b"));
+	CHECK(!strstr(text, "nan") && !strstr(text, "inf"));
+}
+
 TEST(pretty_is_coloured_only_when_asked)
 {
 	AUTO(results_done) struct results results = all_states();

@@ -47,6 +47,42 @@ TEST(a_description_becomes_a_plan)
 	CHECK_STR(plans.at[0].include_files.at[0], "x");
 }
 
+#define WITH_CHECKS(checks) TEST_JSON("null,\"checks\":" checks)
+
+TEST(thresholds_name_the_layer_that_set_each)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	AUTO(buf_done) struct buf text = {0};
+	struct ktstr_error err = {0};
+	json_t *json, *checks;
+
+	if (plans_parse(sv_of(WITH_CHECKS(
+				"{\"default\":{\"max_gap_ms\":2000,\"max_spread_pct\":15,"
+				"\"max_idle_waiting_pct\":25,\"starvation\":1},"
+				"\"scheduler\":{\"max_gap_ms\":500,\"max_spread_pct\":-1},"
+				"\"test\":{\"max_gap_ms\":80.5,\"isolation\":1}}")),
+			"./prog", &plans, &err) < 0)
+		fail_msg("%s", err.msg);
+	thresholds_to_text(&plans.at[0], &text);
+	CHECK_HAS(buf_text(&text), "a_test, scheduler eevdf\n"
+		  "  max_gap_ms                      80.5 ms         test\n"
+		  "  max_spread_pct                  off             scheduler\n"
+		  "  max_idle_waiting_pct            25 %            default\n"
+		  "  starvation                      on              default\n"
+		  "  isolation                       on              test\n"
+		  "  max_throughput_cv               none\n");
+	json = thresholds_to_json(&plans.at[0]);
+	checks = json_object_get(json, "checks");
+	CHECK_STR(json_string_value(json_object_get(json_object_get(checks, "max_gap_ms"), "set_by")),
+		  "test");
+	CHECK(json_real_value(json_object_get(json_object_get(checks, "max_gap_ms"), "value")) == 80.5);
+	CHECK_STR(json_string_value(json_object_get(json_object_get(checks, "min_work_rate"), "state")),
+		  "none");
+	CHECK_STR(json_string_value(json_object_get(json_object_get(checks, "max_spread_pct"), "state")),
+		  "off");
+	json_decref(json);
+}
+
 TEST(a_description_that_is_none_is_refused)
 {
 	static const struct {
@@ -58,6 +94,8 @@ TEST(a_description_that_is_none_is_refused)
 		{"{\"schema\":1,\"tests\":[{}]}", "field \"name\""},
 		{"{\"schema\":1,\"tests\":[{\"name\":\"../x\"}]}", "field \"name\""},
 		{TEST_JSON("3"), "field \"name\""},
+		{WITH_CHECKS("3"), "field \"checks\""},
+		{WITH_CHECKS("{\"test\":{\"max_gap_ms\":\"1\"}}"), "field \"max_gap_ms\""},
 		{TEST_JSON("{\"binary\":\"x\",\"args\":[],\"name\":null}"), "scheduler.name"},
 	};
 

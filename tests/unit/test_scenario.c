@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "scenario/cgroup.h"
-#include "scenario/list.h"
+#include "scenario/files.h"
 #include "scenario/machine.h"
+#include "scenario/plan.h"
 #include "scenario/scenario.h"
 #include "test.h"
 
@@ -16,243 +11,9 @@
 #define LLVMFuzzerTestOneInput fuzz_machine
 #include "../fuzz/fuzz_machine.c"
 #undef LLVMFuzzerTestOneInput
-
-/* --- a directory that stands in for a cgroup file system -------------------------------------- */
-
-struct tree {
-	char path[64];
-};
-
-static void tree_done(struct tree *tree)
-{
-	(void)tree_remove(tree->path, NULL);
-}
-DEFINE_AUTO_DONE(struct tree, tree_done)
-
-static struct tree tree_new(void)
-{
-	struct tree tree = {.path = "/tmp/ktstr-test.XXXXXX"};
-
-	if (!mkdtemp(tree.path))
-		fail_msg("mkdtemp %s", tree.path);
-	return tree;
-}
-
-static char *below(const struct tree *tree, const char *path)
-{
-	return xasprintf("%s/%s", tree->path, path);
-}
-
-static void put(const struct tree *tree, const char *path, const char *text)
-{
-	AUTO(free) char *full = below(tree, path);
-
-	CHECK_EQ(file_write_atomic(full, text, strlen(text), 0644, NULL), 0);
-}
-
-static char *get(const struct tree *tree, const char *path)
-{
-	AUTO(free) char *full = below(tree, path);
-
-	return file_line(AT_FDCWD, full);
-}
-
-static bool is_there(const struct tree *tree, const char *path)
-{
-	AUTO(free) char *full = below(tree, path);
-
-	return access(full, F_OK) == 0;
-}
-
-static void make(const struct tree *tree, const char *path)
-{
-	AUTO(free) char *full = below(tree, path);
-
-	CHECK_EQ(dir_make(full, 0755, NULL), 0);
-}
-
-/* --- cgroups ---------------------------------------------------------------------------------- */
-
-TEST(controllers_are_enabled_from_the_top_down_as_far_as_they_are_offered)
-{
-	AUTO(tree_done) struct tree tree = tree_new();
-	AUTO(cgroups_done) struct cgroups cgroups = {0};
-
-	make(&tree, "fs/root");
-	put(&tree, "fs/cgroup.controllers", "cpuset cpu io memory\n");
-	put(&tree, "fs/cgroup.subtree_control", "");
-	put(&tree, "fs/root/cgroup.controllers", "io cpu\n");
-	put(&tree, "fs/root/cgroup.subtree_control", "");
-	AUTO(free) char *root = below(&tree, "fs/root");
-	CHECK_EQ(cgroups_open(&cgroups, root, NULL), 0);
-	AUTO(free) char *top = get(&tree, "fs/cgroup.subtree_control");
-	CHECK_STR(top, "+cpu +cpuset");
-	AUTO(free) char *inner = get(&tree, "fs/root/cgroup.subtree_control");
-	CHECK_STR(inner, "+cpu");
-}
-
-TEST(what_was_made_is_removed_and_nothing_else)
-{
-	AUTO(tree_done) struct tree tree = tree_new();
-	struct cgroups cgroups = {0};
-	struct ktstr_error err = {0};
-
-	make(&tree, "fs");
-	AUTO(free) char *root = below(&tree, "fs/a/b");
-	CHECK_EQ(cgroups_open(&cgroups, root, NULL), 0);
-	CHECK_EQ(cgroups_make(&cgroups, "cg_0", NULL), 0);
-	CHECK_EQ(cgroups_make(&cgroups, "cg_1", NULL), 0);
-	CHECK_EQ(cgroups_make(&cgroups, "cg_0", &err), -EEXIST);
-	CHECK_HAS(err.msg, "fs/a/b/cg_0: File exists");
-	CHECK(is_there(&tree, "fs/a/b/cg_1"));
-	cgroups_done(&cgroups);
-	CHECK(!is_there(&tree, "fs/a"));
-	CHECK(is_there(&tree, "fs"));
-	cgroups_done(&cgroups);
-}
-
-static unsigned busy_times;
-static int poke_answer;
-
-static int poke_busy(int dir_fd, const char *path, const char *text, struct ktstr_error *err)
-{
-	(void)dir_fd;
-	if (busy_times == 0)
-		return poke_answer ? error_set(err, poke_answer, "poke %s", path) : 0;
-	busy_times--;
-	return error_set(err, -EBUSY, "poke %s > %s", text, path);
-}
-
-static int move_against(unsigned times, int answer, struct ktstr_error *err)
-{
-	AUTO(cgroups_done) struct cgroups cgroups = {0};
-	AUTO(tree_done) struct tree tree = tree_new();
-
-	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL), 0);
-	cgroups.poke = poke_busy;
-	busy_times = times;
-	poke_answer = answer;
-	return cgroups_move(&cgroups, "cg_0", 42, err);
-}
-
-TEST(a_busy_cgroup_is_tried_four_times_in_all)
-{
-	struct ktstr_error err = {0};
-	uint64_t before = clock_ns();
-
-	CHECK_EQ(move_against(3, 0, &err), 0);
-	CHECK_EQ(busy_times, 0);
-	CHECK(clock_ns() - before >= 300 * NS_PER_MS);
-	CHECK_EQ(move_against(5, 0, &err), -EBUSY);
-	CHECK_EQ(busy_times, 1);
-	CHECK_HAS(err.msg, "poke 42 > ");
-	CHECK_HAS(err.msg, "/cg_0/cgroup.procs");
-}
-
-TEST(moving_a_process_that_is_gone_is_fine_and_other_errors_are_not)
-{
-	struct ktstr_error err = {0};
-
-	CHECK_EQ(move_against(0, -ESRCH, &err), 0);
-	CHECK_EQ(move_against(1, -EINVAL, &err), -EINVAL);
-}
-
-TEST(a_process_is_moved_by_its_number)
-{
-	AUTO(tree_done) struct tree tree = tree_new();
-	AUTO(cgroups_done) struct cgroups cgroups = {0};
-
-	make(&tree, "cg_0");
-	put(&tree, "cg_0/cgroup.procs", "");
-	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL), 0);
-	CHECK_EQ(cgroups_move(&cgroups, "cg_0", 4711, NULL), 0);
-	AUTO(free) char *procs = get(&tree, "cg_0/cgroup.procs");
-	CHECK_STR(procs, "4711");
-}
-
-TEST(a_cgroup_that_does_not_empty_is_left_and_named_and_the_others_go)
-{
-	AUTO(tree_done) struct tree tree = tree_new();
-	AUTO(cgroups_done) struct cgroups cgroups = {0};
-	struct ktstr_error err = {0};
-
-	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL), 0);
-	CHECK_EQ(cgroups_make(&cgroups, "cg_0", NULL), 0);
-	CHECK_EQ(cgroups_make(&cgroups, "cg_1", NULL), 0);
-	put(&tree, "cg_1/cgroup.kill", "");
-	put(&tree, "cg_1/cgroup.events", "populated 1\nfrozen 0\n");
-	CHECK_EQ(cgroups_remove(&cgroups, deadline_in(50 * NS_PER_MS), &err), -ETIMEDOUT);
-	CHECK_HAS(err.msg, "/cg_1: processes in it do not end");
-	CHECK(!is_there(&tree, "cg_0"));
-	AUTO(free) char *kill_text = get(&tree, "cg_1/cgroup.kill");
-	CHECK_STR(kill_text, "1");
-}
-
-TEST(an_empty_cgroup_is_not_waited_for)
-{
-	AUTO(tree_done) struct tree tree = tree_new();
-	AUTO(cgroups_done) struct cgroups cgroups = {0};
-	struct ktstr_error err = {0};
-	uint64_t before = clock_ns();
-
-	CHECK_EQ(cgroups_open(&cgroups, tree.path, NULL), 0);
-	CHECK_EQ(cgroups_make(&cgroups, "cg_0", NULL), 0);
-	put(&tree, "cg_0/cgroup.events", "populated 0\nfrozen 0\n");
-	/* here rmdir() meets a file, which no real cgroup's does */
-	CHECK_EQ(cgroups_remove(&cgroups, deadline_in(60 * NS_PER_S), &err), -ENOTEMPTY);
-	CHECK(clock_ns() - before < 30 * NS_PER_S);
-}
-
-/* --- the declared list ------------------------------------------------------------------------ */
-
-static int check(const struct ktstr_cgroup *cgroups, size_t count, unsigned workers_default,
-		 struct ktstr_error *err)
-{
-	AUTO(worker_groups_done) struct worker_groups groups = {0};
-
-	return worker_groups_of(cgroups, count, workers_default, &groups, err);
-}
-
-TEST(a_cgroup_without_a_count_gets_the_tests)
-{
-	AUTO(worker_groups_done) struct worker_groups groups = {0};
-	const struct ktstr_cgroup cgroups[] = {{.name = "a"}, {.name = "b", .workers = 7}};
-
-	CHECK_EQ(worker_groups_of(cgroups, 2, 3, &groups, NULL), 0);
-	CHECK_EQ(groups.len, 2);
-	CHECK_EQ(groups.at[0].count, 3);
-	CHECK_EQ(groups.at[1].count, 7);
-	CHECK_STR(groups.at[1].cgroup, "b");
-}
-
-TEST(a_declaration_that_makes_no_sense_names_cgroup_and_field)
-{
-	const struct {
-		struct ktstr_cgroup cgroups[2];
-		const char *words;
-	} bad[] = {
-		{{{.name = "a"}, {.name = NULL}}, "cgroup number 2: name is empty"},
-		{{{.name = ""}, {.name = "a"}}, "cgroup number 1: name is empty"},
-		{{{.name = "a"}, {.name = "a"}}, "cgroup a: name is there twice"},
-		{{{.name = "a/b"}, {.name = "c"}}, "cgroup a/b: name must not contain '/'"},
-		{{{.name = "a"}, {.name = ".."}}, "cgroup ..: name is that of another directory"},
-		{{{.name = "."}, {.name = "a"}}, "cgroup .: name is that of another directory"},
-		{{{.name = "a", .workers = 4097}, {.name = "b"}}, "cgroup a: workers must be 1..4096"},
-		{{{.name = "a", .workers = 4095}, {.name = "b"}}, "cgroup b: workers: more than 4096"},
-		{{{.name = "a"}, {.name = "p", .workers = 5, .work.type = KTSTR_WORK_PIPE_IO}},
-		 "cgroup p: workers must be even for PipeIo"},
-	};
-	struct ktstr_error err = {0};
-
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		CHECK_EQ(check(bad[i].cgroups, 2, 2, &err), -EINVAL);
-		CHECK_HAS(err.msg, bad[i].words);
-	}
-	CHECK_EQ(check(NULL, 0, 2, &err), -EINVAL);
-	CHECK_STR(err.msg, "cgroups: there are none to run");
-	CHECK_EQ(check(bad[0].cgroups, 1, 0, &err), -EINVAL);
-	CHECK_STR(err.msg, "cgroup a: workers must be 1..4096, not 0");
-}
+#define LLVMFuzzerTestOneInput fuzz_cgroup_files
+#include "../fuzz/fuzz_cgroup_files.c"
+#undef LLVMFuzzerTestOneInput
 
 /* --- the machine ------------------------------------------------------------------------------ */
 
@@ -296,7 +57,114 @@ TEST(a_machine_is_not_idle_for_longer_than_it_was_there)
 	CHECK_EQ(window.idle_ns, 0);
 }
 
-/* --- running ---------------------------------------------------------------------------------- */
+TEST(idle_time_is_wasted_where_a_worker_that_waits_could_run)
+{
+	static const struct machine_sample before = {.at_ns = 0};
+	static const struct machine_sample after = {
+		.at_ns = 100, .cpus = 3, .idle_ns_of = {40, 30, 500}};
+	struct machine_load loads[] = {{.wait_ns = 50}, {.wait_ns = 1000}};
+
+	cpuset_add(&loads[0].cpus, 0);
+	CHECK_EQ(machine_wasted_ns(&before, &after, loads, 1), 40);
+	cpuset_add(&loads[0].cpus, 1);
+	CHECK_EQ(machine_wasted_ns(&before, &after, loads, 1), 50);
+	/* 20 of CPU 1's are left for the second, and all 100 that CPU 2 can have been idle */
+	cpuset_add(&loads[1].cpus, 1);
+	cpuset_add(&loads[1].cpus, 2);
+	CHECK_EQ(machine_wasted_ns(&before, &after, loads, 2), 50 + 20 + 100);
+	CHECK_EQ(machine_wasted_ns(&after, &before, loads, 2), 0);
+	CHECK_EQ(machine_wasted_ns(&before, &after, NULL, 0), 0);
+}
+
+TEST(a_counter_of_vmstat_is_found_by_its_whole_name)
+{
+	const struct sv text = sv_of("numa_pages_migrated_x 3\nnuma_pages_migrated 17\nx y\n");
+
+	CHECK_EQ(vmstat_parse(text, "numa_pages_migrated"), 17);
+	CHECK_EQ(vmstat_parse(text, "numa_pages"), 0);
+	CHECK_EQ(vmstat_parse(text, "x"), 0);
+}
+
+/* --- files of a cgroup -------------------------------------------------------------------------- */
+
+TEST(limits_become_writes_in_the_kernels_words)
+{
+	const struct ktstr_limits limits = {.cpu_quota_us = 50000,
+					    .cpu_weight = 10000,
+					    .memory_max = 1 << 20,
+					    .memory_high = UINT64_MAX,
+					    .io_weight = 7,
+					    .pids_max = 99};
+	const struct limit_write want[] = {{"cpu", "cpu.max", "50000 100000"},
+					   {"cpu", "cpu.weight", "10000"},
+					   {"memory", "memory.high", "max"},
+					   {"memory", "memory.max", "1048576"},
+					   {"io", "io.weight", "7"},
+					   {"pids", "pids.max", "99"}};
+	struct limit_write writes[LIMIT_WRITES_MAX];
+
+	CHECK_EQ(limits_writes(&limits, writes, NULL), 6);
+	for (int i = 0; i < 6; i++) {
+		CHECK_STR(writes[i].controller, want[i].controller);
+		CHECK_STR(writes[i].file, want[i].file);
+		CHECK_STR(writes[i].text, want[i].text);
+	}
+	CHECK_EQ(limits_writes(&(struct ktstr_limits){0}, writes, NULL), 0);
+	CHECK_EQ(limits_writes(&(struct ktstr_limits){.cpu_quota_us = UINT64_MAX,
+						      .cpu_period_us = 20000}, writes, NULL), 1);
+	CHECK_STR(writes[0].text, "max 20000");
+}
+
+TEST(a_limit_that_makes_no_sense_names_its_file)
+{
+	const struct {
+		struct ktstr_limits limits;
+		const char *words;
+	} bad[] = {
+		{{.cpu_weight = 10001}, "cpu.weight must be 1..10000, not 10001"},
+		{{.io_weight = 20000}, "io.weight must be 1..10000, not 20000"},
+		{{.cpu_quota_us = 999}, "cpu.max: the quota must be 1000 us or more, not 999"},
+		{{.cpu_quota_us = 5000, .cpu_period_us = 999},
+		 "cpu.max: the period must be 1000..1000000 us, not 999"},
+		{{.cpu_period_us = 5000}, "cpu.max: a period without a quota"},
+	};
+	struct limit_write writes[LIMIT_WRITES_MAX];
+	struct ktstr_error err = {0};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		CHECK_EQ(limits_writes(&bad[i].limits, writes, &err), -EINVAL);
+		CHECK_STR(err.msg, bad[i].words);
+	}
+}
+
+TEST(cgroup_events_are_read_by_key_and_value)
+{
+	struct cgroup_events events = cgroup_events_parse(sv_of("populated 1\nfrozen 0\n"));
+
+	CHECK(events.populated);
+	CHECK(!events.frozen);
+	events = cgroup_events_parse(sv_of("populated 0\nfrozen 1"));
+	CHECK(!events.populated);
+	CHECK(events.frozen);
+	events = cgroup_events_parse(sv_of("populated 11\nxfrozen 1\n"));
+	CHECK(!events.populated);
+	CHECK(!events.frozen);
+}
+
+TEST(processes_are_numbers_line_by_line)
+{
+	AUTO(pids_done) struct pids pids = {0};
+	struct ktstr_error err = {0};
+
+	CHECK_EQ(pids_parse(sv_of("12\n4711\n"), &pids, NULL), 0);
+	CHECK_EQ(pids.len, 2);
+	CHECK_EQ(pids.at[1], 4711);
+	CHECK_EQ(pids_parse(sv_of("12\n-3\n"), &pids, &err), -EINVAL);
+	CHECK_STR(err.msg, "\"-3\" is no process");
+	CHECK_EQ(pids_parse(sv_of("4294967295\n"), &pids, NULL), -EINVAL);
+}
+
+/* --- plans --------------------------------------------------------------------------------------- */
 
 static const struct ktstr_test some_test = {
 	.name = "some", .duration_ms = 100, .workers_per_cgroup = 2};
@@ -317,52 +185,217 @@ TEST(a_context_answers_what_a_body_asks)
 	CHECK_EQ(ktstr_ctx_seed(&ctx), 9);
 }
 
-TEST(a_run_that_cannot_be_says_why_and_leaves_nothing)
-{
-	AUTO(tree_done) struct tree tree = tree_new();
-	AUTO(verdict_done) struct ktstr_verdict verdict = {0};
-	struct ktstr_error err = {0};
-	AUTO(free) char *root = below(&tree, "no/cgroups");
-	struct ktstr_ctx ctx = {.test = &some_test, .mode = "host", .cgroup_root = root};
 
-	/* plain directories: the worker that is started cannot be moved into one */
-	CHECK_EQ(ktstr_run_cgroups(&ctx, &verdict, &err, (struct ktstr_cgroup){.name = "cg_0"}),
-		 -ENOENT);
-	CHECK_HAS(err.msg, "cgroup cg_0: worker 0: open ");
-	CHECK_HAS(err.msg, "/no/cgroups/cg_0/cgroup.procs: No such file or directory");
-	CHECK(!is_there(&tree, "no"));
-	CHECK(waitpid(-1, NULL, WNOHANG) < 0);
-	CHECK_EQ(errno, ECHILD);
-	CHECK_EQ(ktstr_run_cgroups(&ctx, &verdict, &err, (struct ktstr_cgroup){.name = "a/b"}),
-		 -EINVAL);
+static struct ktstr_ctx ctx_of(const char *topology_text)
+{
+	struct ktstr_ctx ctx = {.test = &some_test, .mode = "host", .seed = 1};
+	struct topology topology;
+
+	CHECK_EQ(topology_parse(sv_of(topology_text), &topology, NULL), 0);
+	ctx_set_topology(&ctx, &topology);
+	return ctx;
 }
 
-static pid_t pid_that_was(void)
+static struct crew_place place_of(const struct ktstr_ctx *ctx)
 {
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(0);
-	CHECK_EQ(waitpid(pid, NULL, 0), pid);
-	return pid;
+	return (struct crew_place){.name = "cg", .dir = "/cg", .cpus = cpus_all(&ctx->topology)};
 }
 
-TEST(a_scheduler_that_is_gone_is_a_finding)
+TEST(random_numbers_follow_the_seed)
 {
-	AUTO(tree_done) struct tree tree = tree_new();
-	AUTO(verdict_done) struct ktstr_verdict verdict = {0};
-	struct ktstr_error err = {0};
-	struct ktstr_ctx ctx = {.test = &some_test,
-				.mode = "host",
-				.cgroup_root = tree.path,
-				.scheduler_pid = pid_that_was()};
+	struct ktstr_ctx a = ctx_of("1n1l2c1t"), b = ctx_of("1n1l2c1t"), c = ctx_of("1n1l2c1t");
 
-	CHECK_EQ(ktstr_run_cgroups(&ctx, &verdict, &err, (struct ktstr_cgroup){.name = "cg_0"}), 0);
-	CHECK_EQ(ktstr_verdict_state(&verdict), KTSTR_FAIL);
-	CHECK(ktstr_verdict_has(&verdict, KTSTR_KIND_SCHEDULER_DIED));
-	CHECK_EQ(verdict.details.len, 1);
-	CHECK_STR(verdict.details.at[0].text,
-		  "scheduler process died unexpectedly during workload (0.0 s into test)");
+	c.seed = 2;
+	CHECK_EQ(ktstr_ctx_random(&a), ktstr_ctx_random(&b));
+	CHECK_EQ(ktstr_ctx_random(&a), ktstr_ctx_random(&b));
+	CHECK(ktstr_ctx_random(&a) != ktstr_ctx_random(&c));
+}
+
+static void check_count(struct ktstr_ctx *ctx, struct ktstr_cgroup cgroup, unsigned want,
+			enum ktstr_work_type type)
+{
+	AUTO(crew_plan_done) struct crew_plan plan = {0};
+	struct crew_place place = place_of(ctx);
+	struct ktstr_error err = {0};
+
+	cgroup.name = "cg";
+	if (plan_cgroup(ctx, &place, &cgroup, &plan, &err) < 0)
+		fail_msg("%s", err.msg);
+	CHECK_EQ(plan.groups.len, 1);
+	CHECK_EQ(plan.groups.at[0].count, want);
+	CHECK_EQ(plan.groups.at[0].work.type, type);
+	CHECK_EQ(plan.masks.len, want);
+}
+
+TEST(workers_are_counted_by_number_by_share_or_by_the_test)
+{
+	struct ktstr_ctx ctx = ctx_of("1n1l3c1t");
+
+	check_count(&ctx, (struct ktstr_cgroup){.workers = 7}, 7, KTSTR_WORK_SPIN_WAIT);
+	check_count(&ctx, (struct ktstr_cgroup){0}, 2, KTSTR_WORK_SPIN_WAIT);
+	check_count(&ctx, (struct ktstr_cgroup){.workers_pct = 100}, 3, KTSTR_WORK_SPIN_WAIT);
+	check_count(&ctx, (struct ktstr_cgroup){.workers_pct = 34}, 2, KTSTR_WORK_SPIN_WAIT);
+	check_count(&ctx, (struct ktstr_cgroup){.workers_pct = 1}, 1, KTSTR_WORK_SPIN_WAIT);
+	check_count(&ctx, (struct ktstr_cgroup){.workers_pct = 400}, 12, KTSTR_WORK_SPIN_WAIT);
+	ctx.override.workers = 3;
+	check_count(&ctx, (struct ktstr_cgroup){0}, 3, KTSTR_WORK_SPIN_WAIT);
+	check_count(&ctx, (struct ktstr_cgroup){.workers = 7}, 7, KTSTR_WORK_SPIN_WAIT);
+	/* nobody asked for three, so whole pairs are made */
+	check_count(&ctx, (struct ktstr_cgroup){.work.type = KTSTR_WORK_PIPE_IO}, 4,
+		    KTSTR_WORK_PIPE_IO);
+	check_count(&ctx, (struct ktstr_cgroup){.workers_pct = 100, .work.type = KTSTR_WORK_PIPE_IO},
+		    4, KTSTR_WORK_PIPE_IO);
+}
+
+TEST(another_work_type_takes_the_place_of_swappable_work_where_its_groups_fit)
+{
+	struct ktstr_ctx ctx = ctx_of("1n1l3c1t");
+
+	ctx.override = (struct ctx_override){.has_work = true, .work = KTSTR_WORK_PIPE_IO};
+	check_count(&ctx, (struct ktstr_cgroup){.workers = 4}, 4, KTSTR_WORK_SPIN_WAIT);
+	check_count(&ctx, (struct ktstr_cgroup){.workers = 4, .swappable = true}, 4,
+		    KTSTR_WORK_PIPE_IO);
+	check_count(&ctx, (struct ktstr_cgroup){.workers = 3, .swappable = true}, 3,
+		    KTSTR_WORK_SPIN_WAIT);
+	ctx.override.workers = 3;
+	check_count(&ctx, (struct ktstr_cgroup){.swappable = true}, 4, KTSTR_WORK_PIPE_IO);
+}
+
+TEST(duration_and_workers_of_a_test_can_be_overridden)
+{
+	struct ktstr_ctx ctx = ctx_of("1n1l3c1t");
+
+	ctx.override.duration_ms = 700;
+	CHECK_EQ(ktstr_ctx_duration_ns(&ctx), 700 * NS_PER_MS);
+	ctx.override.workers = 5;
+	CHECK_EQ(ktstr_ctx_workers_per_cgroup(&ctx), 5);
+}
+
+TEST(a_cgroup_may_have_several_kinds_of_workers)
+{
+	struct ktstr_ctx ctx = ctx_of("2n2l2c1t");
+	AUTO(crew_plan_done) struct crew_plan plan = {0};
+	struct crew_place place = place_of(&ctx);
+	const struct ktstr_cgroup cgroup = {
+		.name = "cg", .workers = 2, .affinity = {.kind = KTSTR_AFFINITY_SINGLE_CPU},
+		KTSTR_MORE({.count = 3}, {.count = 1, .work.type = KTSTR_WORK_BURSTY})};
+	const struct ktstr_cgroup only_more = {.name = "cg", .empty = true};
+
+	place.first_index = 10;
+	place.first_role = 100;
+	CHECK_EQ(plan_cgroup(&ctx, &place, &cgroup, &plan, NULL), 0);
+	CHECK_EQ(plan.groups.len, 3);
+	CHECK_EQ(plan.groups.at[0].first_index, 10);
+	CHECK_EQ(plan.groups.at[1].first_index, 12);
+	CHECK_EQ(plan.groups.at[2].first_index, 15);
+	CHECK_EQ(plan.groups.at[1].role, 100 + ROLES_PER_GROUP);
+	CHECK_EQ(plan.masks.len, 6);
+	CHECK(cpuset_has(&plan.masks.at[1], 1));
+	CHECK_EQ(cpuset_count(&plan.masks.at[2]), 0);
+	crew_plan_done(&plan);
+	plan = (struct crew_plan){0};
+	CHECK_EQ(plan_cgroup(&ctx, &place, &only_more, &plan, NULL), 0);
+	CHECK_EQ(plan.groups.len, 0);
+}
+
+TEST(pages_are_expected_where_policy_or_cpus_are)
+{
+	struct ktstr_ctx ctx = ctx_of("2n2l2c1t");
+	struct crew_place place = place_of(&ctx);
+	const struct {
+		struct ktstr_mempolicy policy;
+		bool confined;
+		const char *nodes;
+	} rows[] = {
+		{{0}, false, ""},
+		{{0}, true, "0-1"},
+		{{.kind = KTSTR_MEM_BIND, .nodes = "1"}, false, "1"},
+		{{.kind = KTSTR_MEM_BIND, .nodes = "0", .flags = KTSTR_MEM_RELATIVE_NODES}, true, ""},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		AUTO(crew_plan_done) struct crew_plan plan = {0};
+		AUTO(buf_done) struct buf text = {0};
+		const struct ktstr_workers workers = {.count = 1, .mempolicy = rows[i].policy};
+
+		place.confined = rows[i].confined;
+		CHECK_EQ(plan_workers(&ctx, &place, &workers, &plan, NULL), 0);
+		cpuset_format(&plan.nodes, &text);
+		CHECK_STR(buf_text(&text), rows[i].nodes);
+	}
+}
+
+TEST(a_declaration_that_makes_no_sense_names_cgroup_and_field)
+{
+	const struct {
+		struct ktstr_cgroup cgroup;
+		const char *words;
+	} bad[] = {
+		{{.workers = 4097}, "cgroup cg: workers must be 1..4096"},
+		{{.workers = 2, .workers_pct = 50}, "cgroup cg: workers and workers_pct: only one"},
+		{{.workers_pct = 100001}, "cgroup cg: workers_pct must be 1..100000, not 100001"},
+		{{.empty = true, .workers = 1}, "cgroup cg: has workers, and is to be empty"},
+		{{.workers = 1, .mempolicy = {.kind = KTSTR_MEM_BIND, .nodes = "3"}},
+		 "cgroup cg: mempolicy: nodes 3: the cgroup's CPUs are on node 0"},
+		{{.workers = 1, .affinity = {.kind = KTSTR_AFFINITY_EXACT, .cpus = "9"}},
+		 "cgroup cg: affinity: CPU list \"9\": the machine has CPUs 0-2"},
+	};
+	struct ktstr_ctx ctx = ctx_of("1n1l3c1t");
+	struct crew_place place = place_of(&ctx);
+	struct ktstr_error err = {0};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		AUTO(crew_plan_done) struct crew_plan plan = {0};
+
+		CHECK_EQ(plan_cgroup(&ctx, &place, &bad[i].cgroup, &plan, &err), -EINVAL);
+		CHECK_HAS(err.msg, bad[i].words);
+	}
+}
+
+TEST(a_cgroups_name_is_a_path_of_directories)
+{
+	const char *const bad[] = {"", "/a", "a/", "a//b", ".", "a/..", "a/./b", "a\nb",
+				   "0123456789012345678901234567890123456789012345678901234567890123"};
+	struct ktstr_error err = {0};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		CHECK_EQ(cgroup_name_check(bad[i], &err), -EINVAL);
+	CHECK_EQ(cgroup_name_check(NULL, &err), -EINVAL);
+	CHECK_STR(err.msg, "a cgroup's name is empty");
+	CHECK_EQ(cgroup_name_check("a//b", &err), -EINVAL);
+	CHECK_STR(err.msg, "cgroup a//b: \"\" in its name is no directory of its own");
+	CHECK_EQ(cgroup_name_check("a", NULL), 0);
+	CHECK_EQ(cgroup_name_check("a/b.c/..d", NULL), 0);
+}
+
+TEST(holds_are_of_the_duration_or_of_their_own)
+{
+	const uint64_t s = NS_PER_S;
+	const struct {
+		struct ktstr_hold hold;
+		uint64_t ns;             /* of a duration of 10 s; 0: refused */
+	} rows[] = {
+		{{0}, 10 * s},
+		{KTSTR_FRAC(0.25), 10 * s / 4},
+		{KTSTR_FRAC(0), 0},
+		{KTSTR_FRAC(1.01), 0},
+		{KTSTR_FIXED(3), 3},
+		{KTSTR_FIXED(0), 0},
+		{KTSTR_LOOP(5), 10 * s},
+		{{.kind = KTSTR_HOLD_LOOP, .frac = 0.5, .ns = 5}, 5 * s},
+		{{.kind = KTSTR_HOLD_LOOP, .frac = 2, .ns = 5}, 0},
+		{KTSTR_LOOP(0), 0},
+		{{.kind = 9}, 0},
+	};
+	struct ktstr_error err = {0};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		CHECK_EQ(hold_check(&rows[i].hold, &err), rows[i].ns ? 0 : -EINVAL);
+		if (rows[i].ns)
+			CHECK_EQ(hold_ns(&rows[i].hold, 10 * s), rows[i].ns);
+		else
+			CHECK_HAS(err.msg, "hold: ");
+	}
 }
 
 /* --- fuzz targets, on their corpora and around them -------------------------------------------- */
@@ -370,6 +403,11 @@ TEST(a_scheduler_that_is_gone_is_a_finding)
 TEST(fuzz_machine_holds_on_its_corpus)
 {
 	replay_corpus("machine", fuzz_machine);
+}
+
+TEST(fuzz_cgroup_files_holds_on_its_corpus)
+{
+	replay_corpus("cgroup_files", fuzz_cgroup_files);
 }
 
 RUN_TESTS();

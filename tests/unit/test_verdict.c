@@ -9,6 +9,7 @@
 #define WALL_NS (2 * NS_PER_S)
 
 static const struct ktstr_checks as_built_in;
+static const struct cgroup_facts cg_0 = {.name = "cg_0"};
 
 /* A worker that had half a CPU for two seconds and nothing to complain about. */
 static struct worker_report healthy(int tid)
@@ -49,7 +50,7 @@ static struct worker_report with_cpu_ms(int tid, uint64_t cpu_ms)
 static void judge(struct ktstr_verdict *verdict, const struct ktstr_checks *checks,
 		  const struct worker_report *reports, size_t count)
 {
-	verdict_judge_cgroup(verdict, checks, "cg_0", reports, count);
+	verdict_judge_cgroup(verdict, checks, &cg_0, reports, count);
 }
 
 static void check_only(const struct ktstr_verdict *verdict, enum ktstr_kind kind, const char *text)
@@ -580,6 +581,25 @@ TEST(waiting_without_idle_cpus_and_idle_cpus_without_waiting_pass)
 	check_clean_pass(&content);
 }
 
+TEST(idle_time_that_nobody_could_have_used_is_excused)
+{
+	AUTO(verdict_done) struct ktstr_verdict fine = {0};
+	AUTO(verdict_done) struct ktstr_verdict wasteful = {0};
+	struct machine_window window = idle_machine;
+
+	window.excused_ns = 4010 * NS_PER_MS;
+	pile_up(&fine);
+	verdict_judge_machine(&fine, &as_built_in, &window);
+	check_clean_pass(&fine);
+	CHECK_EQ(fine.window.excused_ns, 4010 * NS_PER_MS);
+	window.excused_ns = 2010 * NS_PER_MS;
+	pile_up(&wasteful);
+	verdict_judge_machine(&wasteful, &as_built_in, &window);
+	check_only(&wasteful, KTSTR_KIND_IDLE_WHILE_WAITING,
+		   "CPUs stood idle while workers waited: waited 5.98s, idle 4.00s of 8.00s CPU "
+		   "time (50% wasted, threshold 25%), 4 workers on 1 of 4 cpus");
+}
+
 TEST(idle_while_waiting_has_a_limit_and_can_be_switched_off)
 {
 	AUTO(verdict_done) struct ktstr_verdict generous = {0};
@@ -660,18 +680,18 @@ TEST(percentiles_are_by_nearest_rank)
 /* 2.8, CgroupStats */
 TEST(statistics_of_a_cgroup)
 {
+	static const uint64_t early[] = {1000}, late[] = {8000, 3000};
 	struct worker_report reports[] = {with_cpu_ms(1, 1000), with_cpu_ms(2, 1200),
 					  with_cpu_ms(5, 1400)};
 	struct cgroup_stats stats;
 
 	reports[1].max_gap_ns = 1500 * NS_PER_MS;
 	reports[1].max_gap_cpu = 6;
-	for (unsigned i = 0; i < 3; i++) {
-		reports[i].wake_count = i;         /* 0: it has no wake-ups, and no percentiles */
-		reports[i].wake_ns_p50 = 1000 * (i + 1);
-		reports[i].wake_ns_p99 = 9000 - 1000 * i;
-	}
-	stats = cgroup_stats_of("cg_0", reports, 3);
+	reports[1].wakes = early;
+	reports[1].wake_count = reports[1].wakes_len = 1;
+	reports[2].wakes = late;
+	reports[2].wake_count = reports[2].wakes_len = 2;
+	stats = cgroup_stats_of(&cg_0, reports, 3);
 	CHECK_STR(stats.name, "cg_0");
 	CHECK_EQ(stats.workers, 3);
 	CHECK_EQ(stats.cpus, 2);
@@ -687,11 +707,15 @@ TEST(statistics_of_a_cgroup)
 	CHECK(stats.run_delay_us_worst == 1000000);
 	CHECK(stats.wake_us_median == 3);
 	CHECK(stats.wake_us_p99 == 8);
+	CHECK(fabs(stats.wake_tail_ratio - 8.0 / 3) < 1e-9);
+	CHECK(fabs(stats.wake_cv - sqrt(26.0 / 3) / 4) < 1e-9);
+	CHECK(fabs(stats.migration_ratio - 9 / 3e6) < 1e-15);
+	CHECK(stats.iterations_per_worker == 1e6);
 }
 
 TEST(statistics_of_nothing_are_zero)
 {
-	struct cgroup_stats stats = cgroup_stats_of("cg_0", NULL, 0);
+	struct cgroup_stats stats = cgroup_stats_of(&cg_0, NULL, 0);
 
 	CHECK_EQ(stats.workers, 0);
 	CHECK_EQ(stats.max_gap_cpu, -1);
@@ -703,7 +727,7 @@ TEST(more_cpu_time_than_wall_time_is_no_off_cpu_time)
 	struct worker_report report = with_cpu_ms(1, 2000);
 
 	report.cpu_ns = WALL_NS + 1;
-	CHECK(cgroup_stats_of("cg_0", &report, 1).off_cpu_pct_max == 0);
+	CHECK(cgroup_stats_of(&cg_0, &report, 1).off_cpu_pct_max == 0);
 }
 
 TEST(a_long_cgroup_name_is_cut)
@@ -716,7 +740,7 @@ TEST(a_long_cgroup_name_is_cut)
 	memset(report.cgroup, 'x', sizeof(report.cgroup));
 	copy = worker_report_plausible(name, &report);
 	CHECK_EQ(strlen(copy.cgroup), WORKER_CGROUP_NAME_MAX - 1);
-	CHECK_EQ(strlen(cgroup_stats_of(name, &report, 1).name), WORKER_CGROUP_NAME_MAX - 1);
+	CHECK_EQ(strlen(cgroup_stats_of(&(struct cgroup_facts){.name = name}, &report, 1).name), WORKER_CGROUP_NAME_MAX - 1);
 }
 
 /* --- anything a worker may have written ------------------------------------------------------ */
@@ -731,10 +755,16 @@ static uint64_t random_u64(uint64_t *seed)
 }
 
 /* All bytes random; every other field then gets a value of a likelier size. */
+static uint64_t wakes[WORKER_WAKES_MAX];
+
 static void random_report(uint64_t *seed, struct worker_report *report)
 {
 	for (size_t i = 0; i < sizeof(*report); i++)
 		((unsigned char *)report)[i] = (unsigned char)(random_u64(seed) >> 56);
+	/* the parent's pointer, to what the worker wrote */
+	for (size_t i = 0; i < WORKER_WAKES_MAX; i++)
+		wakes[i] = random_u64(seed) >> random_u64(seed) % 64;
+	report->wakes = random_u64(seed) % 4 ? wakes : NULL;
 	if (random_u64(seed) % 4 == 0)
 		return;
 	report->wall_ns = random_u64(seed) % 3 * NS_PER_S / 3;
@@ -762,7 +792,7 @@ TEST(statistics_of_any_reports_are_finite_and_ordered)
 
 		for (size_t i = 0; i < count; i++)
 			random_report(&seed, &reports[i]);
-		stats = cgroup_stats_of("cg_0", reports, count);
+		stats = cgroup_stats_of(&cg_0, reports, count);
 		check_ordered(0, stats.off_cpu_pct_min, stats.off_cpu_pct_avg);
 		check_ordered(stats.off_cpu_pct_avg, stats.off_cpu_pct_max, 100);
 		check_ordered(0, stats.spread_pct, stats.off_cpu_pct_max);
@@ -783,7 +813,7 @@ TEST(equal_shares_have_no_spread_and_themselves_as_average)
 
 		for (int i = 0; i < 7; i++)
 			reports[i] = with_cpu_ms(i, cpu_ms);
-		stats = cgroup_stats_of("cg_0", reports, 7);
+		stats = cgroup_stats_of(&cg_0, reports, 7);
 		CHECK(stats.spread_pct == 0);
 		check_ordered(stats.off_cpu_pct_min, stats.off_cpu_pct_avg, stats.off_cpu_pct_max);
 	}
@@ -863,7 +893,7 @@ TEST(an_empty_verdict_as_json)
 	verdict_to_json(&verdict, &json);
 	CHECK_STR(buf_text(&json),
 		  "{\"state\":\"pass\",\"details\":[],\"metrics\":{},\"window\":null,"
-		  "\"cgroups\":[],\"workers\":[]}");
+		  "\"cgroups\":[],\"totals\":null,\"timeline\":[],\"cleanup_ns\":0,\"workers\":[]}");
 }
 
 TEST(a_verdict_as_json_has_all_fields)
@@ -876,7 +906,15 @@ TEST(a_verdict_as_json_has_all_fields)
 		.sched_run_ns = 510, .timeslices = 7, .migrations = UINT64_MAX,
 		.max_gap_ns = 2500000, .max_gap_at_ns = 9, .max_gap_cpu = 1, .scheduler_known = true,
 		.ext_enabled = true, .wake_count = 2, .wake_ns_p50 = 1500, .wake_ns_p99 = 2500,
-		.wake_ns_max = 2600,
+		.wake_ns_max = 2600, .wakes = (const uint64_t[]){2500, 1500}, .wakes_len = 2,
+		.role = 5, .is_messenger = true, .start_ns = 6, .moves_len = 1,
+		.moves = {{.at_ns = 8, .from = 1, .to = 0}}, .pages_known = true,
+		.pages = {[1] = 12},
+	};
+	struct timeline_event event = {
+		.name = "shrink", .elapsed_ns = 77, .step = 1, .op_count = 3,
+		.op_kinds = 1u << KTSTR_OP_SET_CPUSET | 1u << KTSTR_OP_SPAWN, .cgroups = 2,
+		.workers = 4, .iterations = 9, .cpu_ns = 10, .wait_ns = 11,
 	};
 
 	cpuset_add(&report.cpus, 0);
@@ -886,6 +924,8 @@ TEST(a_verdict_as_json_has_all_fields)
 			      &(struct machine_window){.wall_ns = 1000, .cpus = 2, .idle_ns = 10});
 	ktstr_verdict_fail(&verdict, KTSTR_KIND_STARVED, "a \"b\"");
 	ktstr_verdict_metric(&verdict, "name", 1.5);
+	verdict_timeline(&verdict, &event);
+	verdict_judge_cleanup(&verdict, &as_built_in, 13);
 	verdict_to_json(&verdict, &json);
 	CHECK_STR(buf_text(&json),
 		  "{\"state\":\"fail\",\"details\":[{\"kind\":\"starved\",\"text\":\"a \\\"b\\\"\"}],"
@@ -896,13 +936,31 @@ TEST(a_verdict_as_json_has_all_fields)
 		  "\"max_gap_cpu\":1,\"migrations\":9223372036854775807,\"iterations\":4,"
 		  "\"run_delay_us_mean\":0.20000000000000001,"
 		  "\"run_delay_us_worst\":0.20000000000000001,"
-		  "\"wake_us_p99\":2.5,\"wake_us_median\":1.5}],"
+		  "\"wake_us_p99\":2.5,\"wake_us_median\":2.5,\"wake_cv\":0.25,"
+		  "\"wake_tail_ratio\":1,\"migration_ratio\":4.6116860184273879e+18,"
+		  "\"iterations_per_worker\":4,\"page_locality\":0,"
+		  "\"cross_node_migration_ratio\":0,\"slow_tier_ratio\":0}],"
+		  "\"totals\":{\"total_workers\":1,\"total_cpus\":2,"
+		  "\"total_migrations\":9223372036854775807,\"total_iterations\":4,"
+		  "\"worst_spread\":0,\"worst_gap_ms\":2.5,\"worst_gap_cpu\":1,"
+		  "\"worst_migration_ratio\":4.6116860184273879e+18,"
+		  "\"worst_p99_wake_latency_us\":2.5,\"worst_median_wake_latency_us\":2.5,"
+		  "\"worst_wake_latency_cv\":0.25,\"worst_wake_latency_tail_ratio\":1,"
+		  "\"worst_mean_run_delay_us\":0.20000000000000001,"
+		  "\"worst_run_delay_us\":0.20000000000000001,\"worst_page_locality\":0,"
+		  "\"worst_cross_node_migration_ratio\":0,\"worst_iterations_per_worker\":4},"
+		  "\"timeline\":[{\"name\":\"shrink\",\"elapsed_ns\":77,\"step\":1,\"end\":false,"
+		  "\"op_count\":3,\"op_kinds\":[\"set_cpuset\",\"spawn\"],\"cgroups\":2,"
+		  "\"workers\":4,\"iterations\":9,\"cpu_ns\":10,\"wait_ns\":11}],"
+		  "\"cleanup_ns\":13,"
 		  "\"workers\":[{\"cgroup\":\"cg_0\",\"index\":1,\"tid\":42,\"completed\":true,"
 		  "\"wait_status\":0,\"work_units\":3,\"iterations\":4,\"wall_ns\":1000,\"cpu_ns\":500,"
 		  "\"run_delay_ns\":200,\"sched_run_ns\":510,\"timeslices\":7,"
 		  "\"migrations\":9223372036854775807,\"max_gap_ns\":2500000,\"max_gap_at_ns\":9,"
 		  "\"max_gap_cpu\":1,\"cpus\":\"0-1\",\"scheduler_known\":true,\"ext_enabled\":true,"
-		  "\"wake_count\":2,\"wake_ns_p50\":1500,\"wake_ns_p99\":2500,\"wake_ns_max\":2600}]}");
+		  "\"wake_count\":2,\"wake_ns_p50\":1500,\"wake_ns_p99\":2500,\"wake_ns_max\":2600,"
+		  "\"role\":5,\"messenger\":true,\"host\":false,\"start_ns\":6,"
+		  "\"moves\":[{\"at_ns\":8,\"from\":1,\"to\":0}],\"pages\":[0,12]}]}");
 }
 
 TEST(who_scheduled_a_worker_is_null_while_it_is_not_known)

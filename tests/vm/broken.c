@@ -134,5 +134,5 @@ KTSTR_TEST(powers_off)
 
 KTSTR_TEST(worker_misdeclared)
 {
-	return ktstr_run_cgroups(ctx, verdict, err, SPIN("a/b", 2));
+	return ktstr_run_cgroups(ctx, verdict, err, SPIN("a//b", 2));
 }

@@ -26,7 +26,7 @@ body_hangs | error | other | no result within 1.5 s of guest time
 kernel_panics | fail | other | the kernel died during test: Kernel panic - not syncing: sysrq triggered crash
 eats_all_memory | error | other | ran out of memory
 powers_off | error | other | QEMU ended during test
-worker_misdeclared | error | other | a/b
+worker_misdeclared | error | other | cgroup a//b: "" in its name is no directory
 '
 
 # scheduler_not_found needs an environment without the fixture; the others find it by its folder

@@ -125,6 +125,13 @@ KTSTR_TEST(fixture_fails_to_load, .scheduler = &unverifiable,
 	return LOAD(SPIN("cg_0", 2));
 }
 
+KTSTR_SCHEDULER(looper, .binary = "scx-ktstr", .args = KTSTR_ARGS("--verify-loop"));
+KTSTR_TEST(fixture_is_refused_behind_a_loop, .scheduler = &looper,
+	   .expect_kind = KTSTR_KIND_SCHEDULER_DIED)
+{
+	return LOAD(SPIN("cg_0", 2));
+}
+
 KTSTR_SCHEDULER(stillborn, .binary = "scx-ktstr", .args = KTSTR_ARGS("--fail-start"));
 KTSTR_TEST(fixture_dies_at_start, .scheduler = &stillborn, .expect_kind = KTSTR_KIND_SCHEDULER_DIED)
 {

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+#define REPEAT_MAX 100000
+
+const char suite_help_out[] =
+	"      --repeat N          each test N times; in det, rounds that differ are a failure\n\n"
+	"what comes out\n"
+	"  -f, --format FORMAT     pretty (default), tap, junit, json\n"
+	"  -o, --output FILE       there instead of on stdout\n\n"
+	"Exit status: 0 passed or skipped, 1 failed, 2 inconclusive, 3 could not find out,\n"
+	"4 no test matched, 64 wrong usage, 130 interrupted.\n";
+
+void suite_options_init(struct suite_options *suite)
+{
+	*suite = (struct suite_options){.repeat = 1};
+}
+
+int suite_take_option(int option, struct drive_options *drive, struct suite_options *suite)
+{
+	struct sv value = sv_of(optarg ?: "");
+
+	switch (option) {
+	case SUITE_OPT_REPEAT:
+		if (sv_u32(value, REPEAT_MAX, &suite->repeat) < 0 || suite->repeat == 0)
+			return cli_usage(drive->command, "--repeat %s: a number from 1 to %d", optarg,
+					 REPEAT_MAX);
+		return 0;
+	case 'f':
+		if (!report_format_parse(value, &suite->format))
+			return cli_usage(drive->command, "--format %s: it is pretty, tap, junit or json",
+					 optarg);
+		return 0;
+	case 'o':
+		suite->output = optarg;
+		return 0;
+	default:
+		return drive_take_option(option, drive);
+	}
+}
+
+static int open_output(const struct suite_options *suite, FILE **ret_out, struct ktstr_error *err)
+{
+	*ret_out = stdout;
+	if (!suite->output)
+		return 0;
+	*ret_out = fopen(suite->output, "we");
+	return *ret_out ? 0 : error_sys(err, "create %s", suite->output);
+}
+
+static void report_one(void *report, const struct result *result)
+{
+	report_result(report, result);
+}
+
+/* The exit status, or a negative errno. */
+static int run(const struct drive_options *drive_options, const struct suite_options *suite,
+	       struct test_plans *plans, const char *name, struct ktstr_error *err)
+{
+	AUTO(drive_done) struct drive drive = {.dir = {.lock_fd = -1}};
+	struct report_config report_config = {.format = suite->format, .suite = name};
+	struct report_totals totals = {0};
+	struct run_config config;
+	uint64_t began = clock_ns();
+	int r = drive_begin(drive_options, plans, &drive, err), end;
+
+	if (r == 0)
+		r = open_output(suite, &report_config.out, err);
+	if (r < 0)
+		return r;
+	drive_record(&drive, plans);
+	config = drive_run_config(&drive, plans);
+	config.rounds = suite->repeat;
+	report_config.test_count = run_count(&config);
+	report_config.color = !suite->output && isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	config.on_result = report_one;
+	config.arg = report_begin(&report_config);
+	config.progress = progress_begin(STDERR_FILENO, run_count(&config));
+	r = run_tests(&config, &totals, err);
+	progress_end(config.progress);
+	totals.host_ns = clock_ns() - began;
+	end = report_end(config.arg, &totals, r < 0 ? NULL : err);
+	if (suite->output && fclose(report_config.out) == EOF && end == 0)
+		end = error_sys(r < 0 ? NULL : err, "write %s", suite->output);
+	if (r < 0 || end < 0)
+		return r < 0 ? r : end;
+	return report_exit_status(&totals);
+}
+
+int suite_run(const struct drive_options *drive_options, const struct suite_options *suite,
+	      struct test_plans *plans, const char *name)
+{
+	struct ktstr_error err = {0};
+	int r = run(drive_options, suite, plans, name, &err);
+
+	return r < 0 ? drive_trouble(&err) : r;
+}
