@@ -96,7 +96,7 @@ struct probe_reading {
 	uint64_t start_time_jiffies;     /* since boot, as in /proc/PID/stat; with comm */
 	uint64_t allocated_bytes;        /* since the thread was born, as is the other */
 	uint64_t deallocated_bytes;
-	uint64_t stopped_ns;             /* from the request to stop to the release; an upper bound */
+	uint64_t stopped_ns;             /* from when it still ran to the release; an upper bound */
 	enum probe_step failed;          /* PROBE_STEP_NONE: the numbers are good */
 	int code;                        /* negative errno of what failed; -ESRCH: it has ended */
 	pid_t tracer;                    /* who traces it already, where that is why; else 0 */

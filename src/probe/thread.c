@@ -14,7 +14,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -27,6 +29,7 @@
 
 #define SPIN_NS (100 * NS_PER_US)
 #define NAP_NS (20 * NS_PER_US)
+#define HURRY_NICE (-20)
 #define SPAN_BYTES_MAX 4104
 
 #ifndef PTRACE_EVENT_STOP
@@ -77,24 +80,26 @@ static pid_t look_at_refused(pid_t tid, bool *ret_ended)
 /*
  * Until the thread has stopped. wait4() has no deadline and SIGCHLD belongs to the program that we
  * are a part of, so ask again and again: at first without sleeping, because the thread needs a few
- * microseconds and stands still for as long as we sleep afterwards.
+ * microseconds, perhaps of this very CPU, and stands still for as long as we sleep afterwards.
+ * *ret_running_ns is when it had not stopped yet.
  */
-static int wait_for_stop(pid_t tid, uint64_t timeout_ns, int *ret_status)
+static int wait_for_stop(pid_t tid, uint64_t timeout_ns, int *ret_status, uint64_t *ret_running_ns)
 {
 	const uint64_t begin = clock_ns();
 
+	*ret_running_ns = begin;
 	for (;;) {
+		uint64_t asked = clock_ns();
 		pid_t found = waitpid(tid, ret_status, __WALL | WNOHANG);
-		uint64_t waited;
 
 		if (found == tid)
 			return WIFSTOPPED(*ret_status) ? 0 : -ESRCH;
 		if (found < 0)
 			return errno == ECHILD ? -ESRCH : -errno;
-		waited = clock_ns() - begin;
-		if (waited > timeout_ns)
+		*ret_running_ns = asked;
+		if (asked - begin > timeout_ns)
 			return -ETIMEDOUT;
-		if (waited < SPIN_NS)
+		if (asked - begin < SPIN_NS)
 			sched_yield();
 		else
 			nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
@@ -181,7 +186,7 @@ static int seize(struct probe_reading *reading)
 static void read_thread(const struct probe_target *target, uint64_t timeout_ns,
 			struct probe_reading *reading, bool *ret_stuck)
 {
-	const uint64_t begin = clock_ns();
+	uint64_t running_ns;
 	uintptr_t signal = 0;
 	int status, r;
 
@@ -193,7 +198,7 @@ static void read_thread(const struct probe_target *target, uint64_t timeout_ns,
 		fail(reading, PROBE_STEP_INTERRUPT, *ret_stuck ? r : -ESRCH);
 		return;
 	}
-	r = wait_for_stop(reading->tid, timeout_ns, &status);
+	r = wait_for_stop(reading->tid, timeout_ns, &status, &running_ns);
 	if (r < 0) {
 		bool has_ended = r == -ESRCH;
 
@@ -208,7 +213,7 @@ static void read_thread(const struct probe_target *target, uint64_t timeout_ns,
 	read_stopped(target, reading);
 	/* ESRCH: SIGKILL has ended it meanwhile */
 	(void)ptrace(PTRACE_DETACH, reading->tid, 0, signal);
-	reading->stopped_ns = clock_ns() - begin;
+	reading->stopped_ns = clock_ns() - running_ns;
 }
 
 static void read_identity(pid_t pid, struct probe_reading *reading)
@@ -223,10 +228,21 @@ static void read_identity(pid_t pid, struct probe_reading *reading)
 		reading->comm[0] = '\0';
 }
 
+/*
+ * On a busy machine a tracer that waits for its turn keeps its tracee waiting too: measured, up to half
+ * a second at a load of 5 a CPU. Without the privilege it goes on as it is.
+ */
+static void hurry(void)
+{
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), HURRY_NICE);
+	(void)prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
+}
+
 static void *work(void *arg)
 {
 	struct job *job = arg;
 
+	hurry();
 	job->tracer = gettid();
 	while (job->done < job->count && !job->is_stuck &&
 	       !(job->cancel && atomic_load(job->cancel))) {
