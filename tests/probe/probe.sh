@@ -100,13 +100,13 @@ stop() { # passes on whether what came before it held
 
 # status COMMAND...: its exit status; output in $dir/out and $dir/err
 status() {
-	"$@" >"$dir/out" 2>"$dir/err" </dev/null
+	timeout 20 "$@" >"$dir/out" 2>"$dir/err" </dev/null
 	echo $?
 }
 json() { "$probe" --pid "$pid" --json "$@" >"$dir/json"; }
 query() { jq -r "$@" "$dir/json"; }
 fatal() { # TAG PID WORDS: exit status 1, the tag, and no JSON
-	same "$(status timeout 20 "$probe" --pid "$2" --json)" 1 &&
+	same "$(status "$probe" --pid "$2" --json)" 1 &&
 		same "$(head -n 1 "$dir/err")" "ktstr-probe-fatal: $1" &&
 		same "$(sed -n '2s/:.*//p' "$dir/err")" error &&
 		has "$(cat "$dir/err")" "${3:-}" && same "$(cat "$dir/out")" ""
@@ -185,7 +185,7 @@ fact r4_r8_marker_and_line_are_to_the_letter worker
 r3_the_environment_moves_the_marker() {
 	KTSTR_WORKER_READY_MARKER_OVERRIDE=$dir/marker start "$worker" 65536
 	until_true 10 test -e "$dir/marker" && same "$(ls /tmp/ktstr-worker-ready-"$pid" 2>/dev/null)" ""
-	stop
+	stop || return 1
 	KTSTR_WORKER_READY_MARKER_OVERRIDE='' start_worker 65536
 	stop
 }
@@ -238,7 +238,7 @@ j8_ten_runs_against_threads_that_end() {
 		[ "$seen" -gt $most ] && most=$seen
 	done
 	untouched
-	stop
+	stop || return 1
 	between $most 2 1000
 }
 fact j8_ten_runs_against_threads_that_end worker
@@ -284,7 +284,7 @@ j12_a_run_is_cheap() { # 40 ms at the best of 20, whatever else runs here; bench
 		us=$((${EPOCHREALTIME/./} - from))
 		[ $us -lt $best ] && best=$us
 	done
-	stop
+	stop || return 1
 	between $best 1 40000
 }
 fact j12_a_run_is_cheap worker
@@ -336,7 +336,7 @@ j6_all_failed_still_prints_json() {
 		same "$(status "$probe" --pid "$target" --json --snapshots 2 --interval-ms 1)" 1 &&
 		same "$(cat "$dir/err")" "ktstr-probe-all-failed: multi
 all threads failed probe in every snapshot"
-	stop
+	stop || return 1
 	pid=$target
 	stop
 }
@@ -409,7 +409,7 @@ a_sidecar_that_cannot_be_appended_to_is_exit_3() {
 	echo '{"metrics": [' >"$dir/side"
 	same "$(status "$probe" --pid "$pid" --json --sidecar "$dir/side")" 3 &&
 		same "$(jq '.snapshots | length' "$dir/out")" 1 && same "$(cat "$dir/side")" '{"metrics": ['
-	stop
+	stop || return 1
 	echo '{"metrics": []}' >"$dir/side"
 	same "$(status "$probe" --pid 999999999 --sidecar "$dir/side")" 1 &&
 		same "$(cat "$dir/side")" '{"metrics": []}'
@@ -585,7 +585,7 @@ the_helper_is_confined() {
 		return 1
 	start_ready env HARMLESS=1 LD_PRELOAD="$dir/hostile.so" "$victim" threads 0 && json &&
 		same "$(query '.snapshots[0].threads[0].allocated_bytes')" 0 && same "$(cat "$dir/precious")" precious
-	stop
+	stop || return 1
 	start_ready env HARMLESS=1 LD_PRELOAD="$dir/endless.so" "$victim" threads 0 &&
 		fatal jemalloc-in-dso "$pid" "jemalloc is in $dir/endless.so"
 	stop
