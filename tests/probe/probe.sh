@@ -274,18 +274,21 @@ a_stripped_executable_is_read_through_its_debug_file() {
 }
 fact a_stripped_executable_is_read_through_its_debug_file worker
 
-j12_a_run_is_cheap() { # 40 ms at the best of 20, whatever else runs here; bench/probe measures
-	local best=1000000 i from us
+# best COMMAND...: of 20 runs, in us
+best() {
+	local least=100000000 i from us
 
-	start_worker $mib || return 1
 	for i in {1..20}; do
 		from=${EPOCHREALTIME/./}
-		json || break
+		"$@" >/dev/null 2>&1
 		us=$((${EPOCHREALTIME/./} - from))
-		[ $us -lt $best ] && best=$us
+		[ $us -lt $least ] && least=$us
 	done
-	stop || return 1
-	between $best 1 40000
+	echo $least
+}
+j12_a_run_is_cheap() { # beside the start of any program; bench/probe has the times
+	start_worker $mib && between "$(best "$probe" --pid "$pid" --json)" 1 $((25 * $(best /bin/true)))
+	stop
 }
 fact j12_a_run_is_cheap worker
 
