@@ -18,12 +18,15 @@ $(BUILD)/build.ninja:
 # The packages, the programs, and a kernel to test with. Does nothing when nothing is missing.
 setup:
 	@scripts/setup
+	@[ ! -e $(BUILD)/build.ninja ] || [ -e $(BUILD)/tools/ktstr-jemalloc-alloc-worker ] || \
+		meson setup --reconfigure $(BUILD) >/dev/null
 	$(SUBMAKE) all
 	@$(KTSTR) kernel fetch --if-missing >/dev/null
 
-# Both compilers, the unit tests under the sanitizers, the installed package and real guests.
+# Both compilers, the unit tests under the sanitizers, the installed package, the jemalloc probe on
+# this host, and real guests.
 check: setup
-	@scripts/check unit install vm
+	@scripts/check unit install probe vm
 
 # The large matrices, which take too long for `check`.
 soak: setup
