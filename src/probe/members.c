@@ -29,11 +29,60 @@ struct search {
 	struct tsd_members members;
 	bool has_allocated, has_deallocated;
 	unsigned entries_left;
+	const struct image *image;
+	const char *section;              /* the one that the last name stood in */
+	size_t section_bytes;
 };
 
-static bool is_named(Dwarf_Die *die, const char *want)
+/*
+ * libdw checks the ends of names that are in a table of strings, but not of those that stand where
+ * they are used (DW_FORM_string): the section may be cut in the middle of one.
+ */
+static void find_section(const char *text, struct search *search)
 {
-	const char *name = dwarf_diename(die);
+	Elf_Scn *section = NULL;
+
+	while ((section = elf_nextscn(search->image->elf, section))) {
+		GElf_Shdr shdr;
+		Elf_Data *data;
+
+		/* nothing that is loaded: it would be read from the file for this */
+		if (!gelf_getshdr(section, &shdr) || shdr.sh_flags & SHF_ALLOC ||
+		    shdr.sh_type != SHT_PROGBITS)
+			continue;
+		data = elf_getdata(section, NULL);
+		if (!data || !data->d_buf || (uintptr_t)text - (uintptr_t)data->d_buf >= data->d_size)
+			continue;
+		search->section = data->d_buf;
+		search->section_bytes = data->d_size;
+		return;
+	}
+}
+
+static bool ends_in_section(const char *text, struct search *search)
+{
+	if ((uintptr_t)text - (uintptr_t)search->section >= search->section_bytes)
+		find_section(text, search);
+	if ((uintptr_t)text - (uintptr_t)search->section >= search->section_bytes)
+		return false;
+	return memchr(text, '\0', search->section_bytes - (size_t)(text - search->section)) != NULL;
+}
+
+static const char *name_of(Dwarf_Die *die, struct search *search)
+{
+	Dwarf_Attribute attribute;
+
+	if (!dwarf_attr(die, DW_AT_name, &attribute))
+		return NULL;
+	if (dwarf_whatform(&attribute) == DW_FORM_string &&
+	    !ends_in_section((const char *)attribute.valp, search))
+		return NULL;
+	return dwarf_formstring(&attribute);
+}
+
+static bool is_named(Dwarf_Die *die, const char *want, struct search *search)
+{
+	const char *name = name_of(die, search);
 
 	return name && strcmp(name, want) == 0;
 }
@@ -65,9 +114,9 @@ static void read_struct(Dwarf_Die *type, struct search *search)
 	do {
 		if (dwarf_tag(&member) != DW_TAG_member)
 			continue;
-		if (is_named(&member, MEMBER "thread_allocated"))
+		if (is_named(&member, MEMBER "thread_allocated", search))
 			search->has_allocated = member_location(&member, &search->members.allocated);
-		else if (is_named(&member, MEMBER "thread_deallocated"))
+		else if (is_named(&member, MEMBER "thread_deallocated", search))
 			search->has_deallocated =
 				member_location(&member, &search->members.deallocated);
 	} while (search->entries_left && search->entries_left-- &&
@@ -82,7 +131,7 @@ static bool search_unit(Dwarf_Die *unit, struct search *search)
 	if (dwarf_child(unit, &entry) != 0)
 		return false;
 	do {
-		if (dwarf_tag(&entry) != DW_TAG_structure_type || !is_named(&entry, "tsd_s"))
+		if (dwarf_tag(&entry) != DW_TAG_structure_type || !is_named(&entry, "tsd_s", search))
 			continue;
 		read_struct(&entry, search);
 		if (search->has_allocated && search->has_deallocated)
@@ -93,9 +142,9 @@ static bool search_unit(Dwarf_Die *unit, struct search *search)
 }
 
 /* "/build/jemalloc-5.3.0/src/tsd.c": what to look at first where there are thousands of units */
-static bool is_likely(Dwarf_Die *unit)
+static bool is_likely(Dwarf_Die *unit, struct search *search)
 {
-	const char *name = dwarf_diename(unit);
+	const char *name = name_of(unit, search);
 
 	return name && (strstr(name, "jemalloc") || strstr(name, "tsd.c"));
 }
@@ -108,7 +157,7 @@ static bool search_units(Dwarf *dwarf, bool likely, struct search *search)
 	for (unsigned i = 0; i < UNIT_MAX && search->entries_left; i++) {
 		if (dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &die, NULL) != 0)
 			return false;
-		if (is_likely(&die) == likely && search_unit(&die, search))
+		if (is_likely(&die, search) == likely && search_unit(&die, search))
 			return true;
 	}
 	return false;
@@ -132,7 +181,7 @@ int image_read_members(const struct image *image, struct tsd_members *ret_member
 		       struct ktstr_error *err)
 {
 	AUTO(dwarf_close) Dwarf *dwarf = dwarf_begin_elf(image->elf, DWARF_C_READ, NULL);
-	struct search search = {.entries_left = ENTRY_MAX};
+	struct search search = {.entries_left = ENTRY_MAX, .image = image};
 	int r;
 
 	if (!dwarf)
