@@ -16,6 +16,7 @@ static const struct command {
 	{"explore", cli_explore, "run tests across many seeds, and list the seeds that fail"},
 	{"replay", cli_replay, "run a stored result again and compare"},
 	{"stats", cli_stats, "list, show and compare stored results"},
+	{"ctprof", cli_ctprof, "every thread of a machine: what it did, kept in a file"},
 	{"kernel", cli_kernel, "fetch, list and remove the kernels that guests boot"},
 	{"show-host", cli_show_host, "what results say about this host"},
 	{"template", cli_template, "list the booted guests that tests are cloned from"},
