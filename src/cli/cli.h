@@ -20,6 +20,7 @@ int cli_replay(int argc, char **argv);
 int cli_clean(int argc, char **argv);
 int cli_template(int argc, char **argv);
 int cli_thresholds(int argc, char **argv);
+int cli_ctprof(int argc, char **argv);
 int cli_show_host(int argc, char **argv);
 int cli_stats(int argc, char **argv);
 
