@@ -20,6 +20,7 @@ static const struct command {
 	{"replay", cli_replay, "run a stored result again and compare"},
 	{"show-thresholds", cli_thresholds, "the limits that a test is judged by, and who set each"},
 	{"stats", cli_stats, "list, show and compare stored results"},
+	{"trace", cli_trace, "record every scheduling event of a test, for ui.perfetto.dev"},
 	{"kernel", cli_kernel, "fetch, list and remove the kernels that guests boot"},
 	{"show-host", cli_show_host, "what results say about this host"},
 	{"template", cli_template, "list the booted guests that tests are cloned from"},
