@@ -114,7 +114,7 @@ static bool find_markers(struct tables *tables)
 		if (value == 0) {
 			tables->markers = at - 4;
 			tables->marker_count = (end - tables->markers) / 4;
-			return tables->marker_count > 1;
+			return true;
 		}
 	}
 	return false;

@@ -296,7 +296,8 @@ static void on_wake(struct walk *walk, const struct trace_record *record)
 
 static void on_enqueue(struct walk *walk, const struct trace_record *record)
 {
-	struct live *live = &walk->lives.at[subject(walk, record)];
+	size_t i = subject(walk, record);
+	struct live *live = &walk->lives.at[i];
 
 	if (live->life == LIFE_SLEEPS || live->life == LIFE_UNKNOWN)
 		begin_wait(live, record->time_ns, true, record->target);
