@@ -23,18 +23,21 @@ struct options {
 
 static int help(void)
 {
-	AUTO(free) char *text = xasprintf(
-		"usage: ktstr trace [OPTIONS] -o FILE PROGRAM\n"
-		"       ktstr trace [OPTIONS] -o FILE RESULT\n\n"
-		"Runs one test, or a stored result (result.json, or the directory that has it) again, records\n"
-		"every scheduling event of the guest's kernel, writes FILE for ui.perfetto.dev, and says who\n"
-		"waited for whom. The guest cannot tell: in det it is the same run as without. det and tcg\n"
-		"only; det when no --mode is given.\n\n"
-		"  -o, --output FILE       the trace\n\n"
-		"%s\n"
-		"%s"
-		"Exit status: as for ktstr test.\n",
-		drive_help_which, drive_help_how);
+	AUTO(free)
+	char *text = xasprintf("usage: ktstr trace [OPTIONS] -o FILE PROGRAM\n"
+			       "       ktstr trace [OPTIONS] -o FILE RESULT\n\n"
+			       "Runs one test, or a stored result (result.json, or the directory "
+			       "that has it) again, records\n"
+			       "every scheduling event of the guest's kernel, writes FILE for "
+			       "ui.perfetto.dev, and says who\n"
+			       "waited for whom. The guest cannot tell: in det it is the same run "
+			       "as without. det and tcg\n"
+			       "only; det when no --mode is given.\n\n"
+			       "  -o, --output FILE       the trace\n\n"
+			       "%s\n"
+			       "%s"
+			       "Exit status: as for ktstr test.\n",
+			       drive_help_which, drive_help_how);
 
 	return cli_help(text);
 }
@@ -44,8 +47,8 @@ static int parse(int argc, char **argv, struct options *options)
 	int status = drive_options_init("trace", &options->drive), option;
 
 	opterr = 0;
-	while (status == 0 && (option = getopt_long(argc, argv, ":" DRIVE_SHORT_OPTIONS "o:", long_options,
-						    NULL)) != -1) {
+	while (status == 0 && (option = getopt_long(argc, argv, ":" DRIVE_SHORT_OPTIONS "o:",
+						    long_options, NULL)) != -1) {
 		if (option == ':' || option == '?')
 			return drive_bad_option(&options->drive, option, argv[optind - 1]);
 		if (option == 'h' || option == DRIVE_OPT_HELP)
@@ -77,7 +80,7 @@ static void show(void *arg, const struct result *result)
 {
 	(void)arg;
 	printf("%s  %s\n", state_row(result->outcome.state)->word, result->identity.test);
-	vec_each(detail, &result->outcome.details)
+	vec_each (detail, &result->outcome.details)
 		printf("    %s: %s\n", kind_name(detail->kind), detail->text);
 	if (result->trace_summary)
 		printf("--- trace ---\n%s", result->trace_summary);
@@ -94,7 +97,12 @@ static int run(struct options *options, char *program, struct ktstr_error *err)
 	if (r)
 		return r;
 	if (plans.len != 1)
-		return cli_usage("trace", "one test at a time, and %zu match; choose with --exact NAME", plans.len);
+		return cli_usage("trace",
+				 "one test at a time, and %zu match; choose with --exact NAME",
+				 plans.len);
+	if (plans.at[0].host_only)
+		return cli_usage("trace", "test %s runs on the host; guests are traced",
+				 plans.at[0].name);
 	r = drive_begin(&options->drive, &plans, &drive, err);
 	if (r < 0)
 		return r;

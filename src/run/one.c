@@ -341,6 +341,7 @@ static int run_on_host(const struct run_config *config, size_t index, struct res
 
 	r = host_run(run_plan(config, index), run_seed(config, index), config->cancel_fd, &result->outcome, &output,
 		     err);
+	traced_note(run_plan(config, index), "host", &result->outcome);
 	save_log(result, "stdout.log", &output);
 	result->test_output = tail_of(&output);
 	return r;

@@ -35,6 +35,9 @@ DEFINE_AUTO_DONE(struct traced, traced_done)
 int traced_prepare(const struct run_config *config, size_t index, const char *dir,
 		   struct traced *ret_traced, struct ktstr_error *err);
 
+/* A note where limits on waits are declared and nothing can judge them: kvm, host. */
+void traced_note(const struct test_plan *plan, const char *mode, struct outcome *outcome);
+
 /* After the guest: judge, summarise, write the Perfetto file. */
 int traced_finish(const struct run_config *config, size_t index, const struct traced *traced,
 		  const struct session *session, struct result *result, struct ktstr_error *err);

@@ -4,10 +4,9 @@
  * this order since Linux 6.4:
  *
  *	num_syms       u32
- *	names          a symbol: length (one byte; two when bit 7 is set, the low seven bits first), then
- *	               so many tokens of one byte; the expansion begins with the type letter
- *	markers        u32 for every 256th symbol: where in names it begins
- *	token_table    256 strings with their NULs
+ *	names          a symbol: length (one byte; two when bit 7 is set, the low seven bits first),
+ *then so many tokens of one byte; the expansion begins with the type letter markers        u32 for
+ *every 256th symbol: where in names it begins token_table    256 strings with their NULs
  *	token_index    256 u16: where in token_table each begins
  *	offsets        u32 for every symbol
  *	relative_base  u64; gone once offsets count from themselves
@@ -22,9 +21,9 @@
 #include <string.h>
 
 enum encoding {
-	ENCODING_BASE,        /* relative_base + u32 */
-	ENCODING_PERCPU,      /* CONFIG_KALLSYMS_ABSOLUTE_PERCPU: >= 0 itself, else base - 1 - offset */
-	ENCODING_SELF,        /* the address of the offset + s32 */
+	ENCODING_BASE,	 /* relative_base + u32 */
+	ENCODING_PERCPU, /* CONFIG_KALLSYMS_ABSOLUTE_PERCPU: >= 0 itself, else base - 1 - offset */
+	ENCODING_SELF,	 /* the address of the offset + s32 */
 	ENCODING_COUNT
 };
 
@@ -47,7 +46,8 @@ static size_t align8(size_t at)
 	return (at + 7) & ~(size_t)7;
 }
 
-/* --- where the tables are; all positions are in data, the file content of one segment --------------- */
+/* --- where the tables are; all positions are in data, the file content of one segment
+ * --------------- */
 
 struct tables {
 	struct sv data;
@@ -70,9 +70,11 @@ static bool is_token_index(struct tables *tables, size_t at)
 	if (last >= TOKEN_TABLE_MAX)
 		return false;
 	/* the last string has an unknown length, and NULs pad the table */
-	for (table_size = last + 2; table_size <= last + 256 && align8(table_size) <= at; table_size++) {
+	for (table_size = last + 2; table_size <= last + 256 && align8(table_size) <= at;
+	     table_size++) {
 		start = at - align8(table_size);
-		if (data.data[start + table_size - 1] == '\0' && data.data[start + table_size - 2] != '\0')
+		if (data.data[start + table_size - 1] == '\0' &&
+		    data.data[start + table_size - 2] != '\0')
 			break;
 	}
 	if (table_size > last + 256 || align8(table_size) > at)
@@ -174,7 +176,8 @@ static bool find_names(struct tables *tables, uint32_t *ret_count)
 	return false;
 }
 
-/* --- addresses ----------------------------------------------------------------------------------- */
+/* --- addresses -----------------------------------------------------------------------------------
+ */
 
 static uint64_t address_of(const struct kallsyms *kallsyms, uint32_t i)
 {
@@ -216,22 +219,24 @@ static bool find_encoding(struct kallsyms *kallsyms, uint64_t text_address)
 	return false;
 }
 
-/* --- the door -------------------------------------------------------------------------------------- */
+/* --- the door
+ * -------------------------------------------------------------------------------------- */
 
 static bool find_in_segment(struct sv data, uint64_t address, struct kallsyms *kallsyms)
 {
 	struct tables tables = {.data = data};
 	size_t offsets, base;
 
-	if (!find_tokens(&tables) || !find_markers(&tables) || !find_names(&tables, &kallsyms->count))
+	if (!find_tokens(&tables) || !find_markers(&tables) ||
+	    !find_names(&tables, &kallsyms->count))
 		return false;
 	offsets = tables.token_index + 2 * TOKENS;
 	base = align8(offsets + 4 * (size_t)kallsyms->count);
 	if (base + 8 > data.len)
 		return false;
 	kallsyms->names = sv_bytes(data.data + tables.names, tables.names_end - tables.names);
-	kallsyms->token_table = sv_bytes(data.data + tables.token_table,
-					 tables.token_index - tables.token_table);
+	kallsyms->token_table =
+		sv_bytes(data.data + tables.token_table, tables.token_index - tables.token_table);
 	for (size_t i = 0; i < TOKENS; i++)
 		kallsyms->token_index[i] = (uint16_t)le(data, tables.token_index + 2 * i, 2);
 	kallsyms->offsets = sv_bytes(data.data + offsets, 4 * (size_t)kallsyms->count);
@@ -248,8 +253,8 @@ int kallsyms_find(const struct buf *vmlinux, struct kallsyms *ret_kallsyms, stru
 	if (vmlinux->len < sizeof(header))
 		return error_set(err, -EINVAL, "no ELF file");
 	memcpy(&header, vmlinux->data, sizeof(header));
-	if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    header.e_phentsize != sizeof(Elf64_Phdr))
+	if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(Elf64_Phdr))
 		return error_set(err, -EINVAL, "no 64-bit ELF file");
 	for (unsigned i = 0; i < header.e_phnum; i++) {
 		Elf64_Phdr segment;
@@ -260,7 +265,8 @@ int kallsyms_find(const struct buf *vmlinux, struct kallsyms *ret_kallsyms, stru
 		memcpy(&segment, vmlinux->data + at, sizeof(segment));
 		if (segment.p_type != PT_LOAD)
 			continue;
-		if (segment.p_offset > vmlinux->len || segment.p_filesz > vmlinux->len - segment.p_offset)
+		if (segment.p_offset > vmlinux->len ||
+		    segment.p_filesz > vmlinux->len - segment.p_offset)
 			return error_set(err, -EINVAL, "a truncated ELF file");
 		/* text and read-only data are one segment, the first */
 		if (!find_in_segment(sv_bytes(vmlinux->data + segment.p_offset, segment.p_filesz),
@@ -269,8 +275,9 @@ int kallsyms_find(const struct buf *vmlinux, struct kallsyms *ret_kallsyms, stru
 		*ret_kallsyms = kallsyms;
 		return 0;
 	}
-	return error_set(err, -ENODATA,
-			 "it has no symbol table that is understood (CONFIG_KALLSYMS, Linux 6.4 or later)");
+	return error_set(
+		err, -ENODATA,
+		"it has no symbol table that is understood (CONFIG_KALLSYMS, Linux 6.4 or later)");
 }
 
 /* Expand the name at `at`; the position after it, or 0. */
@@ -282,7 +289,8 @@ static size_t expand(const struct kallsyms *kallsyms, size_t at, char name[KALLS
 	for (; end && tokens < end; tokens++) {
 		size_t token = kallsyms->token_index[(uint8_t)kallsyms->names.data[tokens]];
 
-		for (; token < kallsyms->token_table.len && kallsyms->token_table.data[token]; token++) {
+		for (; token < kallsyms->token_table.len && kallsyms->token_table.data[token];
+		     token++) {
 			if (len == KALLSYMS_NAME_MAX - 1)
 				return 0;
 			name[len++] = kallsyms->token_table.data[token];
@@ -292,15 +300,17 @@ static size_t expand(const struct kallsyms *kallsyms, size_t at, char name[KALLS
 	return len > 1 ? end : 0;
 }
 
-int kallsyms_each(const struct kallsyms *kallsyms, bool (*visit)(void *arg, const char *name, uint64_t address),
-		  void *arg, struct ktstr_error *err)
+int kallsyms_each(const struct kallsyms *kallsyms,
+		  bool (*visit)(void *arg, const char *name, uint64_t address), void *arg,
+		  struct ktstr_error *err)
 {
 	char name[KALLSYMS_NAME_MAX];
 	size_t at = 0;
 
 	for (uint32_t i = 0; i < kallsyms->count; i++) {
 		if (at + 2 > kallsyms->names.len || (at = expand(kallsyms, at, name)) == 0)
-			return error_set(err, -EBADMSG, "the kernel's symbol table is damaged at symbol %u", i);
+			return error_set(err, -EBADMSG,
+					 "the kernel's symbol table is damaged at symbol %u", i);
 		if (!visit(arg, name + 1, address_of(kallsyms, i)))
 			return 0;
 	}

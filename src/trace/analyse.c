@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * analyse.c - from records to what tasks and CPUs did. One walk over all records; what happens outside
- * the window only sets the scene.
+ * analyse.c - from records to what tasks and CPUs did. One walk over all records; what happens
+ *outside the window only sets the scene.
  *
  * A task sleeps, waits for a CPU, or runs:
  *
@@ -9,8 +9,8 @@
  *	WAKE that matches its state  sleeps -> waits       ENQUEUE                   sleeps -> waits
  *	NEW                          -> waits              SWITCH to it              -> runs
  *
- * A WAKE between the dequeue of a task that goes to sleep and the switch away from it finds it still
- * on its CPU: it waits from that switch on.
+ * A WAKE between the dequeue of a task that goes to sleep and the switch away from it finds it
+ *still on its CPU: it waits from that switch on.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,35 +19,35 @@
 #include "verdict/verdict.h"
 
 /* kernel/sched/sched.h: the same in all kernels with sched_ext */
-#define FLAG_RESTORE 0x2                  /* ENQUEUE_RESTORE, DEQUEUE_SAVE: not accounted as queueing */
+#define FLAG_RESTORE 0x2 /* ENQUEUE_RESTORE, DEQUEUE_SAVE: not accounted as queueing */
 
 enum life { LIFE_UNKNOWN, LIFE_SLEEPS, LIFE_WAITS, LIFE_RUNS };
 
 /* What a walk knows of a task beside what it reports. */
 struct live {
 	enum life life;
-	uint64_t since_ns;                /* waits: from then on; runs: accounted up to then */
+	uint64_t since_ns; /* waits: from then on; runs: accounted up to then */
 	bool after_wakeup;
-	bool dequeued;                    /* runs, and has gone to sleep already, */
-	bool woken;                       /* and was woken again */
+	bool dequeued; /* runs, and has gone to sleep already, */
+	bool woken;    /* and was woken again */
 	uint16_t queue_cpu;
-	uint64_t last_queued_ns;          /* struct sched_info of the kernel; 0: not queued */
+	uint64_t last_queued_ns; /* struct sched_info of the kernel; 0: not queued */
 };
 DEFINE_VEC(lives, struct live, vec_keep)
 
 struct seat {
-	bool known;                       /* who ran since since_ns */
+	bool known; /* who ran since since_ns */
 	uint32_t pid;
 	uint64_t since_ns;
 	uint64_t length_since_ns;
-	uint64_t nr_switches;             /* of the last switch; 0: none yet */
+	uint64_t nr_switches; /* of the last switch; 0: none yet */
 };
 
 struct walk {
 	struct trace_analysis *out;
-	struct lives lives;               /* of out->tasks, by index */
-	uint32_t *slots;                  /* hash of pid to index + 1; 0: free */
-	size_t slot_count;                /* a power of two */
+	struct lives lives; /* of out->tasks, by index */
+	uint32_t *slots;    /* hash of pid to index + 1; 0: free */
+	size_t slot_count;  /* a power of two */
 	struct seat seats[TRACE_CPUS_MAX];
 	uint64_t begin_ns, end_ns, first_ns;
 };
@@ -67,7 +67,8 @@ void trace_analysis_free(struct trace_analysis *analysis)
 	free(analysis);
 }
 
-/* --- tasks ---------------------------------------------------------------------------------------- */
+/* --- tasks
+ * ---------------------------------------------------------------------------------------- */
 
 static size_t slot_of(const struct walk *walk, uint32_t pid)
 {
@@ -97,8 +98,8 @@ static void copy_comm(char to[TRACE_COMM_MAX], const char from[TRACE_COMM_MAX])
 }
 
 /* Where a task is in both lists. A pid that is used again goes on as the same task. */
-static size_t take_task(struct walk *walk, uint32_t pid, uint32_t tgid, const char comm[TRACE_COMM_MAX],
-			uint64_t cgroup)
+static size_t take_task(struct walk *walk, uint32_t pid, uint32_t tgid,
+			const char comm[TRACE_COMM_MAX], uint64_t cgroup)
 {
 	struct trace_task *task;
 	size_t slot;
@@ -130,7 +131,8 @@ static size_t other(struct walk *walk, const struct trace_record *record)
 			 record->other_cgroup);
 }
 
-/* --- waits ---------------------------------------------------------------------------------------- */
+/* --- waits
+ * ---------------------------------------------------------------------------------------- */
 
 static bool in_window(const struct walk *walk, uint64_t time_ns)
 {
@@ -156,7 +158,8 @@ static void keep_wait(struct trace_analysis *out, const struct trace_wait *wait)
 		return;
 	if (out->wait_count < TRACE_WAITS_MAX)
 		out->wait_count++;
-	memmove(&out->wait[at + 1], &out->wait[at], (out->wait_count - 1 - at) * sizeof(out->wait[0]));
+	memmove(&out->wait[at + 1], &out->wait[at],
+		(out->wait_count - 1 - at) * sizeof(out->wait[0]));
 	out->wait[at] = *wait;
 }
 
@@ -188,7 +191,8 @@ static void begin_wait(struct live *live, uint64_t now_ns, bool after_wakeup, ui
 	live->dequeued = live->woken = false;
 }
 
-/* --- the kernel's own accounting: kernel/sched/stats.h, sched_info_*() ------------------------------ */
+/* --- the kernel's own accounting: kernel/sched/stats.h, sched_info_*()
+ * ------------------------------ */
 
 static void info_enqueue(struct live *live, uint64_t clock_ns)
 {
@@ -207,7 +211,8 @@ static bool info_leave(struct walk *walk, size_t i, const struct trace_record *r
 	return was_queued;
 }
 
-/* --- events --------------------------------------------------------------------------------------- */
+/* --- events
+ * --------------------------------------------------------------------------------------- */
 
 static void leave_cpu(struct walk *walk, const struct trace_record *record, uint64_t since_ns)
 {
@@ -281,7 +286,7 @@ static void on_wake(struct walk *walk, const struct trace_record *record)
 	struct live *live = &walk->lives.at[i];
 
 	if (!(record->state & record->arg))
-		return;        /* it does not wait for this, or not any more */
+		return; /* it does not wait for this, or not any more */
 	if (live->life == LIFE_RUNS) {
 		live->woken = live->dequeued;
 		walk->out->wakeups += live->woken && in_window(walk, record->time_ns);
@@ -337,7 +342,8 @@ static void take_cgroup(struct walk *walk, const struct trace_record *record)
 	struct trace_cgroup_name name = {.id = cgroup->id};
 
 	for (int i = 0; i < TRACE_CGROUP_NAME_MAX - 1 && cgroup->name[i]; i++)
-		name.name[i] = cgroup->name[i] >= ' ' && cgroup->name[i] <= '~' ? cgroup->name[i] : '?';
+		name.name[i] =
+			cgroup->name[i] >= ' ' && cgroup->name[i] <= '~' ? cgroup->name[i] : '?';
 	trace_cgroup_names_push(&walk->out->cgroups, name);
 }
 
@@ -390,7 +396,8 @@ static void take_record(struct walk *walk, const struct trace_record *record)
 	}
 }
 
-/* --- the end ---------------------------------------------------------------------------------------- */
+/* --- the end
+ * ---------------------------------------------------------------------------------------- */
 
 static void end_walk(struct walk *walk, uint64_t last_ns)
 {
@@ -426,7 +433,7 @@ struct trace_times trace_times_of(struct trace_samples *samples)
 	if (samples->len == 0)
 		return times;
 	qsort(samples->at, samples->len, sizeof(*samples->at), compare_u64);
-	vec_each(sample, samples)
+	vec_each (sample, samples)
 		times.total_ns = saturating_add(times.total_ns, *sample);
 	times.p50_ns = percentile_nearest_rank(samples->at, samples->len, 0.5);
 	times.p99_ns = percentile_nearest_rank(samples->at, samples->len, 0.99);
@@ -434,7 +441,8 @@ struct trace_times trace_times_of(struct trace_samples *samples)
 	return times;
 }
 
-/* --- who ran instead -------------------------------------------------------------------------------- */
+/* --- who ran instead
+ * -------------------------------------------------------------------------------- */
 
 #define RIVALS_MAX 64
 
@@ -503,7 +511,8 @@ static void find_rivals(const struct trace *trace, struct trace_wait *wait)
 	struct rivals rivals = {0};
 	uint64_t since_ns = wait->begin_ns;
 
-	for (size_t i = find_time(trace, wait->begin_ns); i < trace->count && since_ns < wait->end_ns; i++) {
+	for (size_t i = find_time(trace, wait->begin_ns);
+	     i < trace->count && since_ns < wait->end_ns; i++) {
 		const struct trace_record *record = &trace->records[i];
 		uint64_t until_ns;
 
@@ -519,12 +528,14 @@ static void find_rivals(const struct trace *trace, struct trace_wait *wait)
 	name_rivals(wait, &rivals);
 }
 
-/* --- the door ----------------------------------------------------------------------------------------- */
+/* --- the door
+ * ----------------------------------------------------------------------------------------- */
 
 static uint64_t edge_ns(const struct trace *trace, bool last)
 {
 	for (size_t i = 0; i < trace->count; i++) {
-		const struct trace_record *record = &trace->records[last ? trace->count - 1 - i : i];
+		const struct trace_record *record =
+			&trace->records[last ? trace->count - 1 - i : i];
 
 		if (record->kind != TRACE_CGROUP)
 			return record->time_ns;
@@ -563,7 +574,7 @@ struct trace_analysis *trace_analyse(const struct trace *trace, uint64_t begin_n
 		take_record(walk, &trace->records[i]);
 	finish_lengths(walk, trace, i);
 	end_walk(walk, last_ns);
-	vec_each(task, &out->tasks) {
+	vec_each (task, &out->tasks) {
 		task->wakeup = trace_times_of(&task->wakeup_samples);
 		task->delay = trace_times_of(&task->delay_samples);
 	}
@@ -577,7 +588,7 @@ struct trace_analysis *trace_analyse(const struct trace *trace, uint64_t begin_n
 
 const struct trace_task *trace_find_task(const struct trace_analysis *analysis, uint32_t pid)
 {
-	vec_each(task, &analysis->tasks) {
+	vec_each (task, &analysis->tasks) {
 		if (task->pid == pid)
 			return task;
 	}
@@ -586,7 +597,7 @@ const struct trace_task *trace_find_task(const struct trace_analysis *analysis, 
 
 const char *trace_cgroup_name(const struct trace_analysis *analysis, uint64_t id)
 {
-	vec_each(cgroup, &analysis->cgroups) {
+	vec_each (cgroup, &analysis->cgroups) {
 		if (cgroup->id == id)
 			return cgroup->name;
 	}

@@ -18,7 +18,7 @@
 #include "trace/trace.h"
 
 #define BUNDLE_MAX 256
-#define SEQUENCE 1                       /* of track events: one writer, one sequence */
+#define SEQUENCE 1 /* of track events: one writer, one sequence */
 #define SEQUENCE_INCREMENTAL_STATE_CLEARED 1
 
 /* Numbers that name tracks; anything unique. */
@@ -42,7 +42,7 @@ static void put_packet(struct writer *writer, const Pf__TracePacket *packet)
 		bytes[head++] = (uint8_t)(rest | 0x80);
 	bytes[head++] = (uint8_t)rest;
 	head += pf__trace_packet__pack(packet, bytes + head);
-	(void)fwrite(bytes, 1, head, writer->out);        /* ferror() is asked at the end */
+	(void)fwrite(bytes, 1, head, writer->out); /* ferror() is asked at the end */
 }
 
 static void clean_comm(char to[TRACE_COMM_MAX], const char from[TRACE_COMM_MAX])
@@ -52,7 +52,8 @@ static void clean_comm(char to[TRACE_COMM_MAX], const char from[TRACE_COMM_MAX])
 	to[TRACE_COMM_MAX - 1] = '\0';
 }
 
-/* --- processes and threads ------------------------------------------------------------------------ */
+/* --- processes and threads
+ * ------------------------------------------------------------------------ */
 
 static void put_thread(struct writer *writer, const struct trace_task *task)
 {
@@ -80,7 +81,8 @@ static void put_thread(struct writer *writer, const struct trace_task *task)
 	put_packet(writer, &packet);
 }
 
-/* --- scheduling events ---------------------------------------------------------------------------- */
+/* --- scheduling events
+ * ---------------------------------------------------------------------------- */
 
 struct slot {
 	Pf__FtraceEvent event;
@@ -192,7 +194,8 @@ static void put_events(struct writer *writer, const struct trace *trace)
 	flush_bundle(writer, bundle);
 }
 
-/* --- tracks --------------------------------------------------------------------------------------- */
+/* --- tracks
+ * --------------------------------------------------------------------------------------- */
 
 static void put_track(struct writer *writer, uint64_t uuid, const char *name, bool is_counter)
 {
@@ -217,8 +220,8 @@ static void put_track(struct writer *writer, uint64_t uuid, const char *name, bo
 	put_packet(writer, &packet);
 }
 
-static void put_track_event(struct writer *writer, uint64_t uuid, uint64_t time_ns, Pf__TrackEvent__Type type,
-			    const char *name, int64_t value)
+static void put_track_event(struct writer *writer, uint64_t uuid, uint64_t time_ns,
+			    Pf__TrackEvent__Type type, const char *name, int64_t value)
 {
 	Pf__TracePacket packet = PF__TRACE_PACKET__INIT;
 	Pf__TrackEvent event = PF__TRACK_EVENT__INIT;
@@ -242,7 +245,8 @@ static void put_track_event(struct writer *writer, uint64_t uuid, uint64_t time_
 	put_packet(writer, &packet);
 }
 
-static void put_slice(struct writer *writer, uint64_t uuid, const char *name, uint64_t begin_ns, uint64_t end_ns)
+static void put_slice(struct writer *writer, uint64_t uuid, const char *name, uint64_t begin_ns,
+		      uint64_t end_ns)
 {
 	put_track_event(writer, uuid, begin_ns, PF__TRACK_EVENT__TYPE__SLICE_BEGIN, name, 0);
 	put_track_event(writer, uuid, end_ns, PF__TRACK_EVENT__TYPE__SLICE_END, NULL, 0);
@@ -254,15 +258,16 @@ static void put_markers(struct writer *writer, const struct trace_marker *marker
 		put_track(writer, TRACK_MARKERS, "ktstr", false);
 	for (size_t i = 0; i < count; i++) {
 		if (markers[i].end_ns > markers[i].begin_ns)
-			put_slice(writer, TRACK_MARKERS, markers[i].name, markers[i].begin_ns, markers[i].end_ns);
+			put_slice(writer, TRACK_MARKERS, markers[i].name, markers[i].begin_ns,
+				  markers[i].end_ns);
 		else
 			put_track_event(writer, TRACK_MARKERS, markers[i].begin_ns,
 					PF__TRACK_EVENT__TYPE__INSTANT, markers[i].name, 0);
 	}
 }
 
-static void put_cgroup(struct writer *writer, const struct trace *trace, const struct trace_cgroup_name *cgroup,
-		       size_t i)
+static void put_cgroup(struct writer *writer, const struct trace *trace,
+		       const struct trace_cgroup_name *cgroup, size_t i)
 {
 	AUTO(free) char *name = xasprintf("cgroup %s", cgroup->name);
 	uint64_t begin_ns = 0, end_ns = 0;
@@ -270,7 +275,8 @@ static void put_cgroup(struct writer *writer, const struct trace *trace, const s
 	for (size_t at = 0; at < trace->count; at++) {
 		const struct trace_record *record = &trace->records[at];
 
-		if (record->kind == TRACE_CGROUP || (record->cgroup != cgroup->id && record->other_cgroup != cgroup->id))
+		if (record->kind == TRACE_CGROUP ||
+		    (record->cgroup != cgroup->id && record->other_cgroup != cgroup->id))
 			continue;
 		begin_ns = begin_ns ?: record->time_ns;
 		end_ns = record->time_ns;
@@ -282,7 +288,8 @@ static void put_cgroup(struct writer *writer, const struct trace *trace, const s
 }
 
 /* Records tell how long a queue was before them: the value belongs to the record before. */
-static void put_lengths(struct writer *writer, const struct trace *trace, const struct trace_analysis *analysis)
+static void put_lengths(struct writer *writer, const struct trace *trace,
+			const struct trace_analysis *analysis)
 {
 	uint64_t since_ns[TRACE_CPUS_MAX] = {0};
 	uint32_t shown[TRACE_CPUS_MAX];
@@ -298,7 +305,8 @@ static void put_lengths(struct writer *writer, const struct trace *trace, const 
 		const struct trace_record *record = &trace->records[i];
 		uint16_t cpu = record->kind == TRACE_SWITCH ? record->cpu : record->target;
 
-		if (record->kind != TRACE_SWITCH && record->kind != TRACE_ENQUEUE && record->kind != TRACE_DEQUEUE)
+		if (record->kind != TRACE_SWITCH && record->kind != TRACE_ENQUEUE &&
+		    record->kind != TRACE_DEQUEUE)
 			continue;
 		if (cpu >= analysis->cpu_count || !analysis->cpu[cpu].seen)
 			continue;
@@ -310,7 +318,8 @@ static void put_lengths(struct writer *writer, const struct trace *trace, const 
 	}
 }
 
-/* --- the file --------------------------------------------------------------------------------------- */
+/* --- the file
+ * --------------------------------------------------------------------------------------- */
 
 int trace_perfetto(const struct trace *trace, const struct trace_analysis *analysis,
 		   const struct trace_marker *markers, size_t marker_count, const char *path,
@@ -322,7 +331,7 @@ int trace_perfetto(const struct trace *trace, const struct trace_analysis *analy
 
 	if (!writer.out)
 		return error_sys(err, "create %s", aside);
-	vec_each(task, &analysis->tasks)
+	vec_each (task, &analysis->tasks)
 		put_thread(&writer, task);
 	put_events(&writer, trace);
 	put_markers(&writer, markers, marker_count);
@@ -336,6 +345,6 @@ int trace_perfetto(const struct trace *trace, const struct trace_analysis *analy
 	if (r == 0 && rename(aside, path) < 0)
 		r = error_sys(err, "rename %s to %s", aside, path);
 	if (r < 0)
-		(void)unlink(aside);        /* it may not be there; the error is told */
+		(void)unlink(aside); /* it may not be there; the error is told */
 	return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* plan.c - where to look in a guest's kernel: addresses from its symbol table, offsets from its BTF. */
+/* plan.c - where to look in a guest's kernel: addresses from its symbol table, offsets from its
+ * BTF. */
 #include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,12 +15,13 @@
 
 DEFINE_AUTO(struct btf *, btf__free)
 
-/* --- fields ------------------------------------------------------------------------------------- */
+/* --- fields -------------------------------------------------------------------------------------
+ */
 
 static const struct field {
 	enum trace_offset offset;
 	const char *type;
-	const char *path[2];          /* names a kernel may have for it: dots go into members */
+	const char *path[2]; /* names a kernel may have for it: dots go into members */
 } fields[] = {
 	{TRACE_RQ_CURR, "rq", {"curr"}},
 	{TRACE_RQ_CPU, "rq", {"cpu"}},
@@ -36,7 +38,7 @@ static const struct field {
 	{TRACE_CGROUP_NODE, "cgroup", {"kn"}},
 	{TRACE_NODE_ID, "kernfs_node", {"id"}},
 	{TRACE_NODE_NAME, "kernfs_node", {"name"}},
-	{TRACE_NODE_PARENT, "kernfs_node", {"__parent", "parent"}},        /* since 6.15, before */
+	{TRACE_NODE_PARENT, "kernfs_node", {"__parent", "parent"}}, /* since 6.15, before */
 	{TRACE_TK_CLOCK, "timekeeper", {"tkr_mono.clock"}},
 	{TRACE_TK_MASK, "timekeeper", {"tkr_mono.mask"}},
 	{TRACE_TK_CYCLE_LAST, "timekeeper", {"tkr_mono.cycle_last"}},
@@ -63,8 +65,8 @@ static const struct btf_type *skip_names(const struct btf *btf, uint32_t id)
 }
 
 /* The bit offset of a member, those of unnamed structs and unions in it included; -1: none. */
-static int64_t find_member(const struct btf *btf, const struct btf_type *type, struct sv name, int depth,
-			   const struct btf_type **ret_type)
+static int64_t find_member(const struct btf *btf, const struct btf_type *type, struct sv name,
+			   int depth, const struct btf_type **ret_type)
 {
 	const struct btf_member *members = btf_members(type);
 
@@ -96,7 +98,8 @@ static int64_t find_path(const struct btf *btf, const char *type_name, const cha
 
 	while (rest.data) {
 		struct sv name = sv_split(&rest, '.');
-		int64_t at = type && btf_is_composite(type) ? find_member(btf, type, name, 0, &type) : -1;
+		int64_t at = type && btf_is_composite(type) ? find_member(btf, type, name, 0, &type)
+							    : -1;
 
 		if (at < 0)
 			return -1;
@@ -114,13 +117,15 @@ static int find_fields(const struct btf *btf, struct trace_plan *plan, struct kt
 		if (at < 0 && field->path[1])
 			at = find_path(btf, field->type, field->path[1]);
 		if (at < 0 || at > UINT32_MAX)
-			return error_set(err, -ENODATA, "its struct %s has no %s", field->type, field->path[0]);
+			return error_set(err, -ENODATA, "its struct %s has no %s", field->type,
+					 field->path[0]);
 		plan->offset[field->offset] = (uint32_t)at;
 	}
 	return 0;
 }
 
-/* --- symbols ------------------------------------------------------------------------------------- */
+/* --- symbols -------------------------------------------------------------------------------------
+ */
 
 /*
  * Class methods and not enqueue_task(), which compilers inline: what is called through a pointer
@@ -131,20 +136,13 @@ static const struct hook_symbol {
 	enum trace_kind kind;
 	bool needed;
 } hook_symbols[] = {
-	{"__switch_to_asm", TRACE_SWITCH, true},
-	{"try_to_wake_up", TRACE_WAKE, true},
-	{"wake_up_new_task", TRACE_NEW, true},
-	{"set_task_cpu", TRACE_MIGRATE, false},
-	{"enqueue_task_fair", TRACE_ENQUEUE, true},
-	{"dequeue_task_fair", TRACE_DEQUEUE, true},
-	{"enqueue_task_rt", TRACE_ENQUEUE, false},
-	{"dequeue_task_rt", TRACE_DEQUEUE, false},
-	{"enqueue_task_dl", TRACE_ENQUEUE, false},
-	{"dequeue_task_dl", TRACE_DEQUEUE, false},
-	{"enqueue_task_stop", TRACE_ENQUEUE, false},
-	{"dequeue_task_stop", TRACE_DEQUEUE, false},
-	{"enqueue_task_scx", TRACE_ENQUEUE, false},
-	{"dequeue_task_scx", TRACE_DEQUEUE, false},
+	{"__switch_to_asm", TRACE_SWITCH, true},     {"try_to_wake_up", TRACE_WAKE, true},
+	{"wake_up_new_task", TRACE_NEW, true},	     {"set_task_cpu", TRACE_MIGRATE, false},
+	{"enqueue_task_fair", TRACE_ENQUEUE, true},  {"dequeue_task_fair", TRACE_DEQUEUE, true},
+	{"enqueue_task_rt", TRACE_ENQUEUE, false},   {"dequeue_task_rt", TRACE_DEQUEUE, false},
+	{"enqueue_task_dl", TRACE_ENQUEUE, false},   {"dequeue_task_dl", TRACE_DEQUEUE, false},
+	{"enqueue_task_stop", TRACE_ENQUEUE, false}, {"dequeue_task_stop", TRACE_DEQUEUE, false},
+	{"enqueue_task_scx", TRACE_ENQUEUE, false},  {"dequeue_task_scx", TRACE_DEQUEUE, false},
 	{"nr_context_switches", TRACE_MARK, false},
 };
 #define HOOK_SYMBOLS (sizeof(hook_symbols) / sizeof(hook_symbols[0]))
@@ -153,10 +151,11 @@ static_assert(HOOK_SYMBOLS <= TRACE_HOOKS_MAX, "a clone each still has room");
 struct search {
 	struct trace_plan *plan;
 	bool found[HOOK_SYMBOLS];
-	bool keeper_data;             /* timekeeper_data[] of 6.18, else tk_core */
+	bool keeper_data; /* timekeeper_data[] of 6.18, else tk_core */
 };
 
-/* The function, or a clone of it that a compiler made for some callers: it has the same arguments. */
+/* The function, or a clone of it that a compiler made for some callers: it has the same arguments.
+ */
 static bool is_function(const char *name, const char *wanted)
 {
 	size_t len = strlen(wanted);
@@ -172,7 +171,8 @@ static bool look_at(void *arg, const char *name, uint64_t address)
 
 	if (strcmp(name, "runqueues") == 0)
 		plan->runqueues = address;
-	if (strcmp(name, "timekeeper_data") == 0 || (strcmp(name, "tk_core") == 0 && !search->keeper_data)) {
+	if (strcmp(name, "timekeeper_data") == 0 ||
+	    (strcmp(name, "tk_core") == 0 && !search->keeper_data)) {
 		search->keeper_data = *name == 't' && name[1] == 'i';
 		plan->timekeeper_seq = address;
 	}
@@ -192,12 +192,14 @@ static int check_found(const struct search *search, char **ret_missing, struct k
 	AUTO(buf_done) struct buf missing = {0};
 
 	if (!search->plan->runqueues || !search->plan->timekeeper_seq)
-		return error_set(err, -ENODATA, "its symbol table has no data (CONFIG_KALLSYMS_ALL)");
+		return error_set(err, -ENODATA,
+				 "its symbol table has no data (CONFIG_KALLSYMS_ALL)");
 	for (size_t i = 0; i < HOOK_SYMBOLS; i++) {
 		if (search->found[i])
 			continue;
 		if (hook_symbols[i].needed)
-			return error_set(err, -ENODATA, "it has no symbol %s", hook_symbols[i].name);
+			return error_set(err, -ENODATA, "it has no symbol %s",
+					 hook_symbols[i].name);
 		buf_printf(&missing, "%s%s", missing.len ? ", " : "", hook_symbols[i].name);
 	}
 	*ret_missing = missing.len ? buf_take(&missing) : NULL;
@@ -207,14 +209,14 @@ static int check_found(const struct search *search, char **ret_missing, struct k
 /* Behind the sequence counter, as the compiler aligns what it protects. */
 static int find_timekeeper(const struct btf *btf, struct trace_plan *plan)
 {
-	int64_t at = find_path(btf, "tk_data", "timekeeper");        /* since 6.13 */
+	int64_t at = find_path(btf, "tk_data", "timekeeper"); /* since 6.13 */
 
 	plan->timekeeper = plan->timekeeper_seq + (uint64_t)(at < 0 ? 8 : at);
 	return 0;
 }
 
-int trace_plan_make(const struct buf *vmlinux, const struct buf *btf_bytes, struct trace_plan *ret_plan,
-		    char **ret_missing, struct ktstr_error *err)
+int trace_plan_make(const struct buf *vmlinux, const struct buf *btf_bytes,
+		    struct trace_plan *ret_plan, char **ret_missing, struct ktstr_error *err)
 {
 	AUTO(btf__free) struct btf *btf = btf__new(btf_bytes->data, (uint32_t)btf_bytes->len);
 	struct trace_plan plan = {.magic = TRACE_MAGIC_BYTES};
@@ -238,13 +240,16 @@ int trace_plan_make(const struct buf *vmlinux, const struct buf *btf_bytes, stru
 	return r;
 }
 
-/* --- files ----------------------------------------------------------------------------------------- */
+/* --- files
+ * ----------------------------------------------------------------------------------------- */
 
-static int read_vmlinux(const struct kernel *kernel, struct buf *ret_vmlinux, struct ktstr_error *err)
+static int read_vmlinux(const struct kernel *kernel, struct buf *ret_vmlinux,
+			struct ktstr_error *err)
 {
 	ret_vmlinux->max = VMLINUX_BYTES_MAX;
-	return kernel->vmlinux ? file_read(AT_FDCWD, kernel->vmlinux, VMLINUX_BYTES_MAX, ret_vmlinux, err)
-			       : vmlinux_from_image(kernel->image, ret_vmlinux, err);
+	return kernel->vmlinux
+		       ? file_read(AT_FDCWD, kernel->vmlinux, VMLINUX_BYTES_MAX, ret_vmlinux, err)
+		       : vmlinux_from_image(kernel->image, ret_vmlinux, err);
 }
 
 int trace_plan_write(const struct trace_config *config, const char *path, char **ret_missing,
@@ -273,7 +278,8 @@ int trace_plugin_find(char **ret_path, struct ktstr_error *err)
 	const char *named = getenv("KTSTR_TRACE_PLUGIN");
 	char self[4096];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	const char *const places[] = {"../trace/ktstr-trace.so", "../" KTSTR_LIBDIR "/ktstr/ktstr-trace.so"};
+	const char *const places[] = {"../trace/ktstr-trace.so",
+				      "../" KTSTR_LIBDIR "/ktstr/ktstr-trace.so"};
 
 	if (named && *named) {
 		*ret_path = xstrdup(named);
@@ -292,6 +298,6 @@ int trace_plugin_find(char **ret_path, struct ktstr_error *err)
 		}
 	}
 	return error_set(err, -ENOENT,
-			 "no ktstr-trace.so in %s/%s or %s; KTSTR_TRACE_PLUGIN names one", self, places[0],
-			 places[1]);
+			 "no ktstr-trace.so in %s/%s or %s; KTSTR_TRACE_PLUGIN names one", self,
+			 places[0], places[1]);
 }

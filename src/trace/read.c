@@ -15,10 +15,12 @@ void trace_done(struct trace *trace)
 	*trace = (struct trace){0};
 }
 
-static int check_record(const struct trace_record *record, size_t i, uint64_t *time_ns, struct ktstr_error *err)
+static int check_record(const struct trace_record *record, size_t i, uint64_t *time_ns,
+			struct ktstr_error *err)
 {
 	if (record->kind == 0 || record->kind >= TRACE_KIND_COUNT)
-		return error_set(err, -EBADMSG, "record %zu is of unknown kind %u", i, record->kind);
+		return error_set(err, -EBADMSG, "record %zu is of unknown kind %u", i,
+				 record->kind);
 	if (record->kind == TRACE_CGROUP)
 		return 0;
 	if (record->cpu >= TRACE_CPUS_MAX || record->target >= TRACE_CPUS_MAX)
@@ -37,7 +39,8 @@ int trace_read(struct sv bytes, struct trace *ret_trace, struct ktstr_error *err
 	uint64_t time_ns = 0, count;
 
 	if (bytes.len < TRACE_HEADER_SIZE)
-		return error_set(err, -EBADMSG, "too short for a record file (%zu bytes)", bytes.len);
+		return error_set(err, -EBADMSG, "too short for a record file (%zu bytes)",
+				 bytes.len);
 	memcpy(&header, bytes.data, sizeof(header));
 	if (memcmp(header.magic, TRACE_MAGIC, sizeof(header.magic)) != 0 ||
 	    header.record_size != sizeof(*records))

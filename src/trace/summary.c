@@ -18,7 +18,8 @@ static double us(uint64_t ns)
 	return (double)ns / 1e3;
 }
 
-static void put_totals(struct buf *out, const struct trace *trace, const struct trace_analysis *analysis)
+static void put_totals(struct buf *out, const struct trace *trace,
+		       const struct trace_analysis *analysis)
 {
 	uint64_t miscounted = 0;
 
@@ -29,7 +30,8 @@ static void put_totals(struct buf *out, const struct trace *trace, const struct 
 		   (unsigned long long)analysis->switches, (unsigned long long)analysis->wakeups,
 		   (unsigned long long)analysis->migrations);
 	if (trace->lost || miscounted)
-		buf_printf(out, "%llu events LOST, %llu switches that the kernel counted are missing\n",
+		buf_printf(out,
+			   "%llu events LOST, %llu switches that the kernel counted are missing\n",
 			   (unsigned long long)trace->lost, (unsigned long long)miscounted);
 	else
 		buf_str(out, "nothing lost\n");
@@ -42,7 +44,8 @@ static void put_cpus(struct buf *out, const struct trace_analysis *analysis)
 {
 	uint32_t shown = 0;
 
-	buf_printf(out, "%-4s  %6s  %8s  %s\n", "CPU", "busy", "switches", "runnable: mean, longest queue");
+	buf_printf(out, "%-4s  %6s  %8s  %s\n", "CPU", "busy", "switches",
+		   "runnable: mean, longest queue");
 	for (uint32_t i = 0; i < analysis->cpu_count && shown < CPUS_SHOWN; i++) {
 		const struct trace_cpu *cpu = &analysis->cpu[i];
 		uint64_t all_ns = cpu->busy_ns + cpu->idle_ns, sum = 0, weighted = 0;
@@ -72,14 +75,15 @@ static int by_wait(const void *a, const void *b)
 	return (*x)->pid < (*y)->pid ? -1 : (*x)->pid > (*y)->pid;
 }
 
-static void put_task(struct buf *out, const struct trace_analysis *analysis, const struct trace_task *task)
+static void put_task(struct buf *out, const struct trace_analysis *analysis,
+		     const struct trace_task *task)
 {
 	AUTO(free) char *name = xasprintf("%s/%u", task->comm, task->pid);
 	AUTO(buf_done) struct buf cpus = {0};
 
 	cpuset_format(&task->cpus, &cpus);
-	buf_printf(out, "%-22s  %9.1f  %-6s %8llu  %7.0f %7.0f %7.0f  %7.0f %7.0f %7.0f  %s\n", name,
-		   ms(task->run_ns), buf_text(&cpus), (unsigned long long)task->switches_in,
+	buf_printf(out, "%-22s  %9.1f  %-6s %8llu  %7.0f %7.0f %7.0f  %7.0f %7.0f %7.0f  %s\n",
+		   name, ms(task->run_ns), buf_text(&cpus), (unsigned long long)task->switches_in,
 		   us(task->wakeup.p50_ns), us(task->wakeup.p99_ns), us(task->wakeup.max_ns),
 		   us(task->delay.p50_ns), us(task->delay.p99_ns), us(task->delay.max_ns),
 		   trace_cgroup_name(analysis, task->cgroup));
@@ -88,32 +92,36 @@ static void put_task(struct buf *out, const struct trace_analysis *analysis, con
 /* The tasks that waited the longest in all. */
 static void put_tasks(struct buf *out, const struct trace_analysis *analysis)
 {
-	AUTO(free) const struct trace_task **sorted = xmalloc((analysis->tasks.len + 1) * sizeof(*sorted));
+	AUTO(free)
+	const struct trace_task **sorted = xmalloc((analysis->tasks.len + 1) * sizeof(*sorted));
 	size_t count = 0;
 
-	vec_each(task, &analysis->tasks)
+	vec_each (task, &analysis->tasks)
 		if (task->delay.count)
 			sorted[count++] = task;
 	if (count == 0)
 		return;
 	qsort(sorted, count, sizeof(*sorted), by_wait);
-	buf_printf(out, "%-22s  %9s  %-6s %8s  %23s  %23s  %s\n", "waited most", "ran ms", "CPUs", "got CPU",
-		   "wake-up us p50 p99 max", "run delay us p50 p99 max", "cgroup");
+	buf_printf(out, "%-22s  %9s  %-6s %8s  %23s  %23s  %s\n", "waited most", "ran ms", "CPUs",
+		   "got CPU", "wake-up us p50 p99 max", "run delay us p50 p99 max", "cgroup");
 	for (size_t i = 0; i < count && i < TASKS_SHOWN; i++)
 		put_task(out, analysis, sorted[i]);
 	if (count > TASKS_SHOWN)
 		buf_printf(out, "and %zu more tasks\n", count - TASKS_SHOWN);
 }
 
-static void put_wait(struct buf *out, const struct trace_analysis *analysis, const struct trace_wait *wait)
+static void put_wait(struct buf *out, const struct trace_analysis *analysis,
+		     const struct trace_wait *wait)
 {
-	uint64_t at_ns = wait->begin_ns > analysis->begin_ns ? wait->begin_ns - analysis->begin_ns : 0;
+	uint64_t at_ns =
+		wait->begin_ns > analysis->begin_ns ? wait->begin_ns - analysis->begin_ns : 0;
 
-	buf_printf(out, "%9.3f ms  %s/%u on CPU %u, %s at %.3f s;", ms(wait->end_ns - wait->begin_ns),
-		   wait->comm, wait->pid, wait->cpu, wait->after_wakeup ? "woken" : "able to go on",
-		   (double)at_ns / 1e9);
+	buf_printf(out, "%9.3f ms  %s/%u on CPU %u, %s at %.3f s;",
+		   ms(wait->end_ns - wait->begin_ns), wait->comm, wait->pid, wait->cpu,
+		   wait->after_wakeup ? "woken" : "able to go on", (double)at_ns / 1e9);
 	for (int i = 0; i < TRACE_INSTEAD_MAX && wait->instead[i].ns; i++) {
-		buf_printf(out, "%s %.3f ms ", i ? "," : " there ran instead", ms(wait->instead[i].ns));
+		buf_printf(out, "%s %.3f ms ", i ? "," : " there ran instead",
+			   ms(wait->instead[i].ns));
 		if (wait->instead[i].pid)
 			buf_printf(out, "%s/%u", wait->instead[i].comm, wait->instead[i].pid);
 		else

@@ -18,14 +18,15 @@
 #include "kernel/kernel.h"
 #include "trace/record.h"
 
-#define TRACE_CAPACITY (16ull << 20)          /* records: 1.8 GB, on a disk that has them */
+#define TRACE_CAPACITY (16ull << 20) /* records: 1.8 GB, on a disk that has them */
 
-/* --- plan.c ------------------------------------------------------------------------------------------- */
+/* --- plan.c
+ * ------------------------------------------------------------------------------------------- */
 
 struct trace_config {
 	const struct kernel *kernel;
 	bool det;
-	unsigned icount_shift;                /* det */
+	unsigned icount_shift; /* det */
 };
 
 /*
@@ -42,16 +43,17 @@ int trace_plan_make(const struct buf *vmlinux, const struct buf *btf, struct tra
 /* The plugin's path: KTSTR_TRACE_PLUGIN, or where it was built or installed. The caller's. */
 int trace_plugin_find(char **ret_path, struct ktstr_error *err);
 
-/* --- read.c --------------------------------------------------------------------------------------------- */
+/* --- read.c
+ * --------------------------------------------------------------------------------------------- */
 
 /* A record file, checked; records are in order of time, fields of tasks are what a guest said. */
 struct trace {
-	const struct trace_record *records;   /* TRACE_CGROUP among them are struct trace_cgroup */
+	const struct trace_record *records; /* TRACE_CGROUP among them are struct trace_cgroup */
 	size_t count;
 	bool det;
-	uint64_t lost;                        /* events without a record, for want of room */
-	uint64_t unread;                      /* fields that could not be read and are 0 */
-	void *map;                            /* of trace_open() */
+	uint64_t lost;	 /* events without a record, for want of room */
+	uint64_t unread; /* fields that could not be read and are 0 */
+	void *map;	 /* of trace_open() */
 	size_t map_size;
 };
 void trace_done(struct trace *trace);
@@ -66,7 +68,8 @@ int trace_trim(const char *path, struct ktstr_error *err);
 /* CPUs and PIDs that the analysis takes; a guest that claims others is refused by trace_read(). */
 #define TRACE_CPUS_MAX 512
 
-/* --- analyse.c ------------------------------------------------------------------------------------------ */
+/* --- analyse.c
+ * ------------------------------------------------------------------------------------------ */
 
 DEFINE_VEC(trace_samples, uint64_t, vec_keep)
 
@@ -77,11 +80,11 @@ struct trace_times {
 
 struct trace_task {
 	uint32_t pid, tgid;
-	char comm[TRACE_COMM_MAX];            /* the last one, printable */
-	uint64_t cgroup;                      /* the last one's id; 0: not known */
+	char comm[TRACE_COMM_MAX]; /* the last one, printable */
+	uint64_t cgroup;	   /* the last one's id; 0: not known */
 	uint64_t run_ns;
-	uint64_t switches_in;                 /* got a CPU so often */
-	uint64_t slept, preempted;            /* left it so often, to wait for something or able to go on */
+	uint64_t switches_in;	   /* got a CPU so often */
+	uint64_t slept, preempted; /* left it so often, to wait for something or able to go on */
 	uint64_t wakeups, migrations;
 	/* From the call that wakes it to its first instruction; waking a task that runs is none. */
 	struct trace_times wakeup;
@@ -89,22 +92,22 @@ struct trace_task {
 	struct trace_times delay;
 	/* As the kernel accounts it in /proc/PID/schedstat, in its own clock. */
 	uint64_t kernel_delay_ns, kernel_slices;
-	struct cpuset cpus;                   /* that it ran on */
-	struct trace_samples wakeup_samples, delay_samples;        /* sorted */
+	struct cpuset cpus;				    /* that it ran on */
+	struct trace_samples wakeup_samples, delay_samples; /* sorted */
 };
 void trace_task_done(struct trace_task *task);
 DEFINE_VEC(trace_tasks, struct trace_task, trace_task_done)
 
-#define TRACE_LENGTH_MAX 16                   /* longer run queues count as this long */
+#define TRACE_LENGTH_MAX 16 /* longer run queues count as this long */
 
 struct trace_cpu {
 	bool seen;
 	uint64_t switches;
-	uint64_t switches_to_tasks;           /* without those to the idle task */
+	uint64_t switches_to_tasks; /* without those to the idle task */
 	uint64_t idle_ns, busy_ns;
-	uint64_t length_ns[TRACE_LENGTH_MAX + 1];     /* time with so many runnable tasks */
+	uint64_t length_ns[TRACE_LENGTH_MAX + 1]; /* time with so many runnable tasks */
 	uint32_t length_max;
-	uint64_t miscounted;                  /* switches that the kernel counted and the trace did not */
+	uint64_t miscounted; /* switches that the kernel counted and the trace did not */
 };
 
 #define TRACE_WAITS_MAX 10
@@ -114,14 +117,14 @@ struct trace_cpu {
 struct trace_wait {
 	uint32_t pid;
 	char comm[TRACE_COMM_MAX];
-	bool after_wakeup;                    /* else after it was made, or taken off a CPU */
-	uint16_t cpu;                         /* whose run queue it joined last */
+	bool after_wakeup; /* else after it was made, or taken off a CPU */
+	uint16_t cpu;	   /* whose run queue it joined last */
 	uint64_t begin_ns, end_ns;
 	struct {
-		uint32_t pid;                 /* 0: nobody, the CPU was idle */
+		uint32_t pid; /* 0: nobody, the CPU was idle */
 		char comm[TRACE_COMM_MAX];
 		uint64_t ns;
-	} instead[TRACE_INSTEAD_MAX];         /* the longest first; ns 0: no more */
+	} instead[TRACE_INSTEAD_MAX]; /* the longest first; ns 0: no more */
 };
 
 struct trace_cgroup_name {
@@ -131,12 +134,12 @@ struct trace_cgroup_name {
 DEFINE_VEC(trace_cgroup_names, struct trace_cgroup_name, vec_keep)
 
 struct trace_analysis {
-	uint64_t begin_ns, end_ns;            /* of what was looked at */
+	uint64_t begin_ns, end_ns; /* of what was looked at */
 	uint64_t switches, wakeups, migrations;
-	struct trace_tasks tasks;             /* without idle tasks, in order of appearance */
+	struct trace_tasks tasks; /* without idle tasks, in order of appearance */
 	struct trace_cpu cpu[TRACE_CPUS_MAX];
-	uint32_t cpu_count;                   /* highest one seen, and one */
-	struct trace_wait wait[TRACE_WAITS_MAX];      /* the longest first */
+	uint32_t cpu_count;			 /* highest one seen, and one */
+	struct trace_wait wait[TRACE_WAITS_MAX]; /* the longest first */
 	size_t wait_count;
 	struct trace_cgroup_names cgroups;
 };
@@ -151,22 +154,25 @@ DEFINE_AUTO(struct trace_analysis *, trace_analysis_free)
 struct trace_analysis *trace_analyse(const struct trace *trace, uint64_t begin_ns, uint64_t end_ns);
 
 const struct trace_task *trace_find_task(const struct trace_analysis *analysis, uint32_t pid);
-const char *trace_cgroup_name(const struct trace_analysis *analysis, uint64_t id);     /* "" if unknown */
+const char *trace_cgroup_name(const struct trace_analysis *analysis,
+			      uint64_t id); /* "" if unknown */
 
 /* Over these tasks together. sorted[ceil(n * p) - 1], as everywhere in ktstr. */
 struct trace_times trace_times_of(struct trace_samples *samples);
 
-/* --- summary.c ------------------------------------------------------------------------------------------ */
+/* --- summary.c
+ * ------------------------------------------------------------------------------------------ */
 
 /* Some twenty lines: totals, the tasks of interest, the longest waits. The caller's. */
 char *trace_summary(const struct trace *trace, const struct trace_analysis *analysis);
 
-/* --- perfetto.c ----------------------------------------------------------------------------------------- */
+/* --- perfetto.c
+ * ----------------------------------------------------------------------------------------- */
 
 /* A step, a phase: shown on a track of its own. */
 struct trace_marker {
 	const char *name;
-	uint64_t begin_ns, end_ns;            /* CLOCK_MONOTONIC of the guest; end 0: a moment */
+	uint64_t begin_ns, end_ns; /* CLOCK_MONOTONIC of the guest; end 0: a moment */
 };
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Property: whatever a file that may be a vmlinux says, the search ends; the tables found lie within
- * it; and every name is shorter than the limit and printed or refused, never run past.
+ * Property: whatever a file that may be a vmlinux says, the search ends; the tables found lie
+ * within it; and every name is shorter than the limit and printed or refused, never run past.
  */
 #include <assert.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Property: whatever is in a record file (the guest chose the values), it is refused with words, or
- * read within its bounds, and what is said about it is bounded and in order. The first eight bytes are
- * the count that the file claims, the others its records.
+ * read within its bounds, and what is said about it is bounded and in order. The first eight bytes
+ * are the count that the file claims, the others its records.
  */
 #include <assert.h>
 #include <errno.h>
@@ -30,7 +30,7 @@ static void check_analysis(const struct trace *trace, const struct trace_analysi
 		assert(*c == '\n' || (*c >= ' ' && *c <= '~'));
 	for (size_t i = 0; i < analysis->wait_count; i++)
 		assert(analysis->wait[i].begin_ns <= analysis->wait[i].end_ns);
-	vec_each(task, &analysis->tasks) {
+	vec_each (task, &analysis->tasks) {
 		check_times(&task->wakeup);
 		check_times(&task->delay);
 		assert(trace_find_task(analysis, task->pid) == task);
@@ -39,7 +39,8 @@ static void check_analysis(const struct trace *trace, const struct trace_analysi
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct trace_header header = {.magic = TRACE_MAGIC_BYTES, .record_size = sizeof(struct trace_record)};
+	struct trace_header header = {.magic = TRACE_MAGIC_BYTES,
+				      .record_size = sizeof(struct trace_record)};
 	AUTO(buf_done) struct buf file = {0};
 	AUTO(trace_done) struct trace trace = {0};
 	struct ktstr_error err = {0};
@@ -59,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	assert(trace.count == count);
 	for (uint64_t end_ns = 1000; end_ns; end_ns = end_ns == 1000 ? UINT64_MAX : 0) {
-		AUTO(trace_analysis_free) struct trace_analysis *analysis = trace_analyse(&trace, 500, end_ns);
+		AUTO(trace_analysis_free)
+		struct trace_analysis *analysis = trace_analyse(&trace, 500, end_ns);
 
 		check_analysis(&trace, analysis);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* kallsyms_writer.h - a vmlinux with nothing in it but a symbol table, as scripts/kallsyms.c writes it. */
+/* kallsyms_writer.h - a vmlinux with nothing in it but a symbol table, as scripts/kallsyms.c writes
+ * it. */
 #ifndef KALLSYMS_WRITER_H
 #define KALLSYMS_WRITER_H
 
@@ -7,13 +8,13 @@
 
 #include "base/base.h"
 
-#define WRITER_TEXT 0xffffffff81000000ull     /* where _text is, and the segment */
+#define WRITER_TEXT 0xffffffff81000000ull /* where _text is, and the segment */
 
 enum writer_addresses { WRITER_BASE, WRITER_PERCPU, WRITER_SELF };
 
 struct writer_symbol {
-	const char *name;             /* with its type letter: "T_text" */
-	uint64_t address;             /* below WRITER_TEXT: of a per-CPU variable, WRITER_PERCPU only */
+	const char *name; /* with its type letter: "T_text" */
+	uint64_t address; /* below WRITER_TEXT: of a per-CPU variable, WRITER_PERCPU only */
 };
 
 static inline void writer_align(struct buf *out)
@@ -24,10 +25,11 @@ static inline void writer_align(struct buf *out)
 
 static inline void writer_number(struct buf *out, uint64_t value, size_t size)
 {
-	buf_bytes(out, &value, size);        /* little endian, as the only hosts are */
+	buf_bytes(out, &value, size); /* little endian, as the only hosts are */
 }
 
-static inline void writer_names(struct buf *out, const struct writer_symbol *symbols, uint32_t count)
+static inline void writer_names(struct buf *out, const struct writer_symbol *symbols,
+				uint32_t count)
 {
 	AUTO(buf_done) struct buf markers = {0};
 	size_t begin;
@@ -55,7 +57,9 @@ static inline void writer_vmlinux(const struct writer_symbol *symbols, uint32_t 
 				  enum writer_addresses addresses, struct buf *out)
 {
 	Elf64_Ehdr header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-			     .e_phoff = sizeof(header), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1};
+			     .e_phoff = sizeof(header),
+			     .e_phentsize = sizeof(Elf64_Phdr),
+			     .e_phnum = 1};
 	Elf64_Phdr segment = {.p_type = PT_LOAD, .p_offset = 128, .p_vaddr = WRITER_TEXT};
 
 	buf_bytes(out, &header, sizeof(header));

@@ -109,11 +109,12 @@ TEST(what_has_no_table_says_so)
 	struct ktstr_error err = {0};
 	struct kallsyms kallsyms;
 
-	buf_str(&vmlinux, "no ELF file, but long enough to be one, if it began with the right letters");
+	buf_str(&vmlinux,
+		"no ELF file, but long enough to be one, if it began with the right letters");
 	CHECK_EQ(kallsyms_find(&vmlinux, &kallsyms, &err), -EINVAL);
 	buf_clear(&vmlinux);
 	writer_vmlinux(symbols, 3, WRITER_BASE, &vmlinux);
-	memset(vmlinux.data + vmlinux.len - 512, 0xff, 300);        /* in the token index */
+	memset(vmlinux.data + vmlinux.len - 512, 0xff, 300); /* in the token index */
 	CHECK_EQ(kallsyms_find(&vmlinux, &kallsyms, &err), -ENODATA);
 	CHECK_HAS(err.msg, "CONFIG_KALLSYMS");
 }

@@ -29,7 +29,8 @@ DEFINE_AUTO_DONE(struct file, file_done)
 
 static void put(struct file *file, const void *record)
 {
-	struct trace_header header = {.magic = TRACE_MAGIC_BYTES, .record_size = sizeof(struct trace_record)};
+	struct trace_header header = {.magic = TRACE_MAGIC_BYTES,
+				      .record_size = sizeof(struct trace_record)};
 
 	while (file->bytes.len < TRACE_HEADER_SIZE)
 		buf_char(&file->bytes, '\0');
@@ -40,16 +41,21 @@ static void put(struct file *file, const void *record)
 
 static struct trace_record task(enum trace_kind kind, uint64_t time_ns, uint16_t cpu, uint32_t pid)
 {
-	struct trace_record record = {.kind = (uint16_t)kind, .time_ns = time_ns, .clock_ns = time_ns,
-				      .cpu = cpu, .target = cpu, .pid = pid, .tgid = pid};
+	struct trace_record record = {.kind = (uint16_t)kind,
+				      .time_ns = time_ns,
+				      .clock_ns = time_ns,
+				      .cpu = cpu,
+				      .target = cpu,
+				      .pid = pid,
+				      .tgid = pid};
 
 	snprintf(record.comm, sizeof(record.comm), "t%u", pid);
 	return record;
 }
 
 /* prev leaves the CPU and waits in `state` (0: could go on); next gets it. */
-static void put_switch(struct file *file, uint64_t time_ns, uint16_t cpu, uint32_t prev, uint32_t state,
-		       uint32_t next)
+static void put_switch(struct file *file, uint64_t time_ns, uint16_t cpu, uint32_t prev,
+		       uint32_t state, uint32_t next)
 {
 	static uint64_t switches[4];
 	struct trace_record record = task(TRACE_SWITCH, time_ns, cpu, prev);
@@ -62,8 +68,8 @@ static void put_switch(struct file *file, uint64_t time_ns, uint16_t cpu, uint32
 	put(file, &record);
 }
 
-static void put_wake(struct file *file, uint64_t time_ns, uint16_t cpu, uint32_t pid, uint32_t state,
-		     uint32_t mask)
+static void put_wake(struct file *file, uint64_t time_ns, uint16_t cpu, uint32_t pid,
+		     uint32_t state, uint32_t mask)
 {
 	struct trace_record record = task(TRACE_WAKE, time_ns, cpu, pid);
 
@@ -72,8 +78,8 @@ static void put_wake(struct file *file, uint64_t time_ns, uint16_t cpu, uint32_t
 	put(file, &record);
 }
 
-static void put_queue(struct file *file, enum trace_kind kind, uint64_t time_ns, uint16_t cpu, uint32_t pid,
-		      uint32_t flags, uint32_t nr_running)
+static void put_queue(struct file *file, enum trace_kind kind, uint64_t time_ns, uint16_t cpu,
+		      uint32_t pid, uint32_t flags, uint32_t nr_running)
 {
 	struct trace_record record = task(kind, time_ns, cpu, pid);
 
@@ -97,7 +103,8 @@ static struct trace_analysis *analyse(const struct file *file, uint64_t begin_ns
 	return trace_analyse(&trace, begin_ns, end_ns);
 }
 
-/* --- waits ------------------------------------------------------------------------------------------ */
+/* --- waits
+ * ------------------------------------------------------------------------------------------ */
 
 TEST(wakeup_latency_is_from_the_call_to_the_cpu)
 {
@@ -128,7 +135,7 @@ TEST(a_wake_that_the_task_does_not_wait_for_is_none)
 	put_switch(&file, 1000, 0, 7, 2, 0);
 	put_wake(&file, 1500, 0, 7, 2, 1);
 	put_wake(&file, 2000, 0, 7, 2, 3);
-	put_wake(&file, 2100, 0, 7, 0x200, 3);        /* TASK_WAKING: somebody else was faster */
+	put_wake(&file, 2100, 0, 7, 0x200, 3); /* TASK_WAKING: somebody else was faster */
 	put_switch(&file, 2500, 0, 0, 0, 7);
 	analysis = analyse(&file, ALL);
 	CHECK_EQ(trace_find_task(analysis, 7)->wakeups, 1);
@@ -156,7 +163,7 @@ TEST(waking_a_task_that_runs_is_no_wakeup)
 	AUTO(trace_analysis_free) struct trace_analysis *analysis = NULL;
 
 	put_switch(&file, 1000, 0, 0, 0, 7);
-	put_wake(&file, 1500, 0, 7, 1, 3);        /* it has set its state, and is not dequeued yet */
+	put_wake(&file, 1500, 0, 7, 1, 3); /* it has set its state, and is not dequeued yet */
 	put_switch(&file, 2000, 0, 7, 0, 8);
 	put_switch(&file, 2700, 0, 8, 1, 7);
 	analysis = analyse(&file, ALL);
@@ -190,11 +197,11 @@ TEST(a_wait_counts_where_it_ends_and_one_without_end_up_to_the_window)
 	put_switch(&file, 3000, 0, 8, 0, 7);
 	put_switch(&file, 9000, 0, 7, 1, 0);
 	first = analyse(&file, 0, 2000);
-	CHECK_EQ(trace_find_task(first, 7)->delay.max_ns, 1000);        /* still waits */
+	CHECK_EQ(trace_find_task(first, 7)->delay.max_ns, 1000); /* still waits */
 	CHECK_EQ(trace_find_task(first, 9)->delay.max_ns, 500);
 	second = analyse(&file, 2000, 5000);
 	CHECK_EQ(trace_find_task(second, 7)->delay.max_ns, 2000);
-	CHECK_EQ(trace_find_task(second, 9)->delay.max_ns, 3500);       /* starves */
+	CHECK_EQ(trace_find_task(second, 9)->delay.max_ns, 3500); /* starves */
 	CHECK_EQ(trace_find_task(second, 7)->run_ns, 2000);
 	CHECK_EQ(trace_find_task(second, 8)->run_ns, 1000);
 	CHECK_EQ(second->switches, 1);
@@ -225,7 +232,7 @@ TEST(the_longest_waits_say_who_ran_instead)
 	const struct trace_wait *wait;
 
 	put_switch(&file, 1000, 0, 7, 0, 8);
-	put_switch(&file, 1100, 1, 0, 0, 6);          /* another CPU says nothing about it */
+	put_switch(&file, 1100, 1, 0, 0, 6); /* another CPU says nothing about it */
 	put_switch(&file, 2000, 0, 8, 1, 0);
 	put_switch(&file, 2300, 0, 0, 0, 8);
 	put_switch(&file, 5000, 0, 8, 1, 7);
@@ -259,15 +266,16 @@ TEST(only_the_longest_waits_are_kept_in_order)
 		CHECK_EQ(analysis->wait[i].end_ns - analysis->wait[i].begin_ns, 129 - i);
 }
 
-/* --- CPUs ------------------------------------------------------------------------------------------- */
+/* --- CPUs
+ * ------------------------------------------------------------------------------------------- */
 
 TEST(cpus_are_busy_or_idle_and_queues_have_lengths)
 {
 	AUTO(file_done) struct file file = {0};
 	AUTO(trace_analysis_free) struct trace_analysis *analysis = NULL;
 
-	put_switch(&file, 1000, 0, 0, 0, 7);                            /* 0 before */
-	put_queue(&file, TRACE_ENQUEUE, 2000, 0, 8, 0, 1);              /* 1 before */
+	put_switch(&file, 1000, 0, 0, 0, 7);		   /* 0 before */
+	put_queue(&file, TRACE_ENQUEUE, 2000, 0, 8, 0, 1); /* 1 before */
 	put_queue(&file, TRACE_ENQUEUE, 4000, 0, 9, 0, 2);
 	put_queue(&file, TRACE_DEQUEUE, 8000, 0, 9, 0, 3);
 	put_switch(&file, 9000, 0, 7, 1, 0);
@@ -307,13 +315,13 @@ TEST(run_delay_is_accounted_as_the_kernel_does)
 	struct trace_record record;
 
 	put_queue(&file, TRACE_ENQUEUE, 1000, 0, 7, 1, 0);
-	put_queue(&file, TRACE_DEQUEUE, 1500, 0, 7, 0, 1);              /* moved: 500 so far */
+	put_queue(&file, TRACE_DEQUEUE, 1500, 0, 7, 0, 1); /* moved: 500 so far */
 	put_queue(&file, TRACE_ENQUEUE, 1600, 1, 7, 0, 0);
-	put_queue(&file, TRACE_DEQUEUE, 1700, 1, 7, 2, 1);              /* saved and restored: none */
+	put_queue(&file, TRACE_DEQUEUE, 1700, 1, 7, 2, 1); /* saved and restored: none */
 	put_queue(&file, TRACE_ENQUEUE, 1800, 1, 7, 2, 0);
-	put_switch(&file, 2000, 1, 0, 0, 7);                            /* 400 */
+	put_switch(&file, 2000, 1, 0, 0, 7); /* 400 */
 	record = task(TRACE_SWITCH, 2500, 1, 7);
-	record.arg = 1;                /* preempted with its state set: the kernel does not count that */
+	record.arg = 1; /* preempted with its state set: the kernel does not count that */
 	record.other_pid = 8;
 	put(&file, &record);
 	put_switch(&file, 2900, 1, 8, 1, 7);
@@ -354,7 +362,8 @@ TEST(more_tasks_than_a_hash_begins_with_are_all_found)
 		CHECK(trace_find_task(analysis, pid));
 }
 
-/* --- files ------------------------------------------------------------------------------------------ */
+/* --- files
+ * ------------------------------------------------------------------------------------------ */
 
 static void refused(const struct file *file, const char *why)
 {
@@ -451,15 +460,19 @@ TEST(the_summary_names_tasks_cpus_and_waits)
 	analysis = analyse(&file, ALL);
 	trace = read_back(&file);
 	text = trace_summary(&trace, analysis);
-	CHECK_HAS(text, "0.008 s of guest time: 3 switches, 0 wake-ups, 0 migrations; nothing lost\n");
-	CHECK_HAS(text, "\n    5.000 ms  t7/7 on CPU 0, able to go on at 0.000 s; there ran instead "
-			"5.000 ms t8/8\n");
+	CHECK_HAS(text,
+		  "0.008 s of guest time: 3 switches, 0 wake-ups, 0 migrations; nothing lost\n");
+	CHECK_HAS(text,
+		  "\n    5.000 ms  t7/7 on CPU 0, able to go on at 0.000 s; there ran instead "
+		  "5.000 ms t8/8\n");
 	CHECK_HAS(text, "\nt7/7 ");
 }
 
-/* --- plans ------------------------------------------------------------------------------------------ */
+/* --- plans
+ * ------------------------------------------------------------------------------------------ */
 
-/* A struct of words with these names, each 8 bytes; it becomes the type that fields are added to. */
+/* A struct of words with these names, each 8 bytes; it becomes the type that fields are added to.
+ */
 static int add_struct(struct btf *btf, const char *name, int word, const char *const *members)
 {
 	int id = btf__add_struct(btf, name, 256);
@@ -482,9 +495,11 @@ static void make_btf(const char *clock, const char *parent, struct buf *ret_byte
 	unnamed = btf__add_union(btf, NULL, 8);
 	btf__add_field(btf, "donor", word, 0, 0);
 	btf__add_field(btf, "curr", word, 0, 0);
-	info = btf__add_typedef(btf, "info", add_struct(btf, "thread_info", word, WORDS("flags", "cpu")));
-	base = add_struct(btf, "tk_read_base", word,
-			  WORDS("clock", "mask", "cycle_last", "mult", "shift", "xtime_nsec", "base"));
+	info = btf__add_typedef(btf, "info",
+				add_struct(btf, "thread_info", word, WORDS("flags", "cpu")));
+	base = add_struct(
+		btf, "tk_read_base", word,
+		WORDS("clock", "mask", "cycle_last", "mult", "shift", "xtime_nsec", "base"));
 	add_struct(btf, "rq", word, WORDS("nr_running", "cpu", "nr_switches", clock));
 	btf__add_field(btf, NULL, unnamed, 64 * 4, 0);
 	add_struct(btf, "task_struct", word, WORDS("__state", "pid", "tgid", "comm", "cgroups"));
@@ -513,8 +528,8 @@ static const struct writer_symbol kernel_symbols[] = {
 	{"drunqueues", WRITER_TEXT + 0x700},
 };
 
-static int make_plan(const char *clock, const char *parent, uint32_t symbol_count, struct trace_plan *plan,
-		     char **missing, struct ktstr_error *err)
+static int make_plan(const char *clock, const char *parent, uint32_t symbol_count,
+		     struct trace_plan *plan, char **missing, struct ktstr_error *err)
 {
 	AUTO(buf_done) struct buf vmlinux = {0};
 	AUTO(buf_done) struct buf btf = {0};
@@ -530,14 +545,14 @@ TEST(a_plan_has_addresses_and_offsets)
 	struct trace_plan plan;
 
 	CHECK_EQ(make_plan("clock", "__parent", 10, &plan, &missing, NULL), 0);
-	CHECK_EQ(plan.hook_count, 6);        /* a clone is hooked, its cold part is not */
+	CHECK_EQ(plan.hook_count, 6); /* a clone is hooked, its cold part is not */
 	CHECK_EQ(plan.hook[2].address, WRITER_TEXT + 0x280);
 	CHECK_EQ(plan.hook[2].kind, TRACE_WAKE);
 	CHECK_EQ(plan.runqueues, WRITER_TEXT + 0x700);
 	CHECK_EQ(plan.timekeeper_seq, WRITER_TEXT + 0x600);
 	CHECK_EQ(plan.timekeeper, WRITER_TEXT + 0x610);
-	CHECK_EQ(plan.offset[TRACE_RQ_CURR], 32);            /* in a union without a name */
-	CHECK_EQ(plan.offset[TRACE_TASK_CPU], 48);           /* through a typedef */
+	CHECK_EQ(plan.offset[TRACE_RQ_CURR], 32);  /* in a union without a name */
+	CHECK_EQ(plan.offset[TRACE_TASK_CPU], 48); /* through a typedef */
 	CHECK_EQ(plan.offset[TRACE_TK_BASE], 56);
 	CHECK_HAS(missing, "set_task_cpu, enqueue_task_rt, ");
 	CHECK_HAS(missing, "enqueue_task_scx");
@@ -564,7 +579,8 @@ TEST(a_kernel_that_lacks_something_is_told_what)
 	CHECK_HAS(err.msg, "CONFIG_KALLSYMS_ALL");
 }
 
-/* --- all of it -------------------------------------------------------------------------------------- */
+/* --- all of it
+ * -------------------------------------------------------------------------------------- */
 
 TEST(files_of_any_content_keep_their_property)
 {

@@ -82,6 +82,9 @@ run 1 trace -o "$work/d.pb" "$saved" && says '^longest waits for a CPU' && [ -s 
 check "ktstr trace RESULT" $?
 run 0 trace -o "$work/e.pb" --exact within_limits "$traced" && says 'nothing lost' && [ -s "$work/e.pb" ]
 check "ktstr trace PROGRAM" $?
+run 0 test --exact on_the_host -f json "$traced" && says 'trace_checks are not judged in mode host' &&
+	run 64 test --exact on_the_host --trace "$work/f.pb" "$traced"
+check "on the host there is a note, and no trace" $?
 run 64 test -m det --trace "$work/f.pb" "$traced" && [ ! -e "$work/f.pb" ]
 check "--trace takes one test" $?
 KTSTR_TRACE_PLUGIN=$work/nothing.so run 3 test -m det --exact counters --trace "$work/f.pb" "$traced" &&

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * trace_totals RAW - reads "counters ..." lines of traced.c on stdin and prints one line for each that
- * the trace does not confirm to the last digit, and one at the end that says how much was compared.
- * trace_totals --switches RAW - how many context switches there are.
+ * trace_totals RAW - reads "counters ..." lines of traced.c on stdin and prints one line for each
+ * that the trace does not confirm to the last digit, and one at the end that says how much was
+ * compared. trace_totals --switches RAW - how many context switches there are.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,7 +36,8 @@ static unsigned compare(const char *what, uint32_t pid, uint64_t kernel, uint64_
 {
 	if (kernel == trace && kernel)
 		return 0;
-	printf("%s of %u: the kernel counted %" PRIu64 ", the trace %" PRIu64 "\n", what, pid, kernel, trace);
+	printf("%s of %u: the kernel counted %" PRIu64 ", the trace %" PRIu64 "\n", what, pid,
+	       kernel, trace);
 	return 1;
 }
 
@@ -48,7 +49,8 @@ int main(int argc, char **argv)
 	unsigned wrong = 0, compared = 0;
 	char line[256];
 
-	if (argc == 3 && strcmp(argv[1], "--switches") == 0 && trace_open(argv[2], &trace, &err) == 0) {
+	if (argc == 3 && strcmp(argv[1], "--switches") == 0 &&
+	    trace_open(argv[2], &trace, &err) == 0) {
 		analysis = trace_analyse(&trace, 0, UINT64_MAX);
 		printf("%" PRIu64 "\n", analysis->switches);
 		return 0;
@@ -67,8 +69,9 @@ int main(int argc, char **argv)
 			wrong += compare("switches", pid, switches, switches_between(&trace, pid));
 			compared++;
 		}
-		if (sscanf(line, "counters task %" SCNu32 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &pid,
-			   &delay, &slices, &voluntary, &involuntary) != 5)
+		if (sscanf(line,
+			   "counters task %" SCNu32 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
+			   &pid, &delay, &slices, &voluntary, &involuntary) != 5)
 			continue;
 		task = trace_find_task(analysis, pid);
 		if (!task)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * traced.c - bodies for trace.sh: what the guest's kernel counts itself, printed for a comparison with
- * the trace, and limits on waits.
+ * traced.c - bodies for trace.sh: what the guest's kernel counts itself, printed for a comparison
+ * with the trace, and limits on waits.
  */
 #include <ktstr/ktstr.h>
 
@@ -108,22 +108,31 @@ KTSTR_TEST(counters, .llcs = 1, .cores = 2, .threads = 1)
 }
 
 KTSTR_TEST(within_limits, .duration_ms = 300,
-	   .trace_checks = {.max_wakeup_latency_us = 1e6, .max_run_delay_us = 1e6,
-			    .max_wakeup_latency_p99_us = 1e6, .max_run_delay_p99_us = 1e6})
+	   .trace_checks = {.max_wakeup_latency_us = 1e6,
+			    .max_run_delay_us = 1e6,
+			    .max_wakeup_latency_p99_us = 1e6,
+			    .max_run_delay_p99_us = 1e6})
 {
 	return ktstr_run_cgroups(ctx, verdict, err,
-				 (struct ktstr_cgroup){.name = "cg_0", .workers = 2,
-						       .work = {.type = KTSTR_WORK_BURSTY, .burst_ns = 1000000,
+				 (struct ktstr_cgroup){.name = "cg_0",
+						       .workers = 2,
+						       .work = {.type = KTSTR_WORK_BURSTY,
+								.burst_ns = 1000000,
 								.sleep_ns = 5000000}});
 }
 
 KTSTR_TEST(over_a_limit, .duration_ms = 300, .cores = 1, .checks = {.max_spread_pct = -1},
 	   .trace_checks = {.max_run_delay_us = 50, .max_run_delay_p99_us = 40})
 {
-	return ktstr_run_cgroups(ctx, verdict, err, (struct ktstr_cgroup){.name = "cg_0", .workers = 4});
+	return ktstr_run_cgroups(ctx, verdict, err,
+				 (struct ktstr_cgroup){.name = "cg_0", .workers = 4});
 }
 
-/* spinners are woken once, by their release, or not at all if they still ran then */
+KTSTR_TEST(on_the_host, .host_only = true, .trace_checks = {.max_run_delay_us = 1})
+{
+	return 0;
+}
+
 KTSTR_TEST(nothing_to_judge, .trace_checks = {.max_wakeup_latency_us = 50})
 {
 	ktstr_verdict_note(verdict, "no workers");

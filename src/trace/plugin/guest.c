@@ -8,13 +8,15 @@ static struct qemu_plugin_register *registers[GUEST_REGISTER_COUNT];
 
 void guest_find_registers(void)
 {
-	static const char *const names[GUEST_REGISTER_COUNT] = {"rax", "rdx", "rdi", "rsi", "gs_base"};
+	static const char *const names[GUEST_REGISTER_COUNT] = {"rax", "rdx", "rdi", "rsi",
+								"gs_base"};
 	GArray *all = qemu_plugin_get_registers();
 	const struct qemu_plugin_register_descriptor *descriptor = (const void *)all->data;
 
 	for (unsigned i = 0; i < all->len; i++) {
 		for (int reg = 0; reg < GUEST_REGISTER_COUNT; reg++) {
-			/* the first of a name: the second gs_base is that of Linux processes, and no base */
+			/* the first of a name: the second gs_base is that of Linux processes, and
+			 * no base */
 			if (strcmp(descriptor[i].name, names[reg]) == 0 && !registers[reg])
 				registers[reg] = descriptor[i].handle;
 		}

@@ -8,13 +8,13 @@
 
 #include "trace/plugin/plugin.h"
 
-#define CHUNK (4ull << 20)        /* bytes of disk that are asked for at once */
+#define CHUNK (4ull << 20) /* bytes of disk that are asked for at once */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct trace_header *header;
 static struct trace_record *records;
 static int file = -1;
-static uint64_t allocated;        /* bytes of the file that surely have a place on the disk */
+static uint64_t allocated; /* bytes of the file that surely have a place on the disk */
 
 /* Writing to a page of a full disk would end QEMU with SIGBUS. */
 static bool reserve(uint64_t end)

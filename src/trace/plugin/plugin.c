@@ -35,9 +35,10 @@ static uint64_t task_field(uint64_t task, enum trace_offset field)
 	return task + plan.offset[field];
 }
 
-/* --- cgroups: ids whose names the file has already --------------------------------------------------- */
+/* --- cgroups: ids whose names the file has already
+ * --------------------------------------------------- */
 
-#define CGROUPS_MAX 4096             /* a power of two */
+#define CGROUPS_MAX 4096 /* a power of two */
 #define PATH_DEPTH_MAX 8
 
 static uint64_t named[CGROUPS_MAX];
@@ -54,7 +55,7 @@ static bool remember(uint64_t id)
 			return true;
 		}
 	}
-	return false;        /* full: later ones are known by their id alone */
+	return false; /* full: later ones are known by their id alone */
 }
 
 /* "/ktstr/cg_0", from the leaf up; what does not fit is cut in front. */
@@ -71,7 +72,7 @@ static void put_path(uint64_t node, char name[TRACE_CGROUP_NAME_MAX])
 		len = strlen(part);
 		node = guest_u64(node + plan.offset[TRACE_NODE_PARENT]);
 		if (!node && depth)
-			break;        /* the root has no name */
+			break; /* the root has no name */
 		len = len < begin ? len : begin - 1;
 		begin -= len;
 		memcpy(path + begin, part, len);
@@ -100,13 +101,14 @@ static uint64_t cgroup_of(uint64_t task)
 	return id;
 }
 
-/* --- one event ------------------------------------------------------------------------------------------ */
+/* --- one event
+ * ------------------------------------------------------------------------------------------ */
 
 struct event {
 	enum trace_kind kind;
-	uint64_t task, other;         /* task_struct; 0: none */
-	uint64_t rq;                  /* of the record's target */
-	uint64_t own_rq;              /* of the CPU that runs this */
+	uint64_t task, other; /* task_struct; 0: none */
+	uint64_t rq;	      /* of the record's target */
+	uint64_t own_rq;      /* of the CPU that runs this */
 	uint32_t arg, state;
 };
 
@@ -137,7 +139,8 @@ static void write_event(const struct event *event, uint64_t time_ns)
 	if (event->other) {
 		record->other_pid = guest_u32(task_field(event->other, TRACE_TASK_PID));
 		record->other_tgid = guest_u32(task_field(event->other, TRACE_TASK_TGID));
-		guest_bytes(task_field(event->other, TRACE_TASK_COMM), record->other_comm, TRACE_COMM_MAX);
+		guest_bytes(task_field(event->other, TRACE_TASK_COMM), record->other_comm,
+			    TRACE_COMM_MAX);
 	}
 	if (event->kind == TRACE_MIGRATE)
 		record->target = (uint16_t)guest_register(GUEST_RSI);
@@ -249,7 +252,8 @@ static void on_vcpu(uint64_t id, unsigned vcpu)
 		guest_find_registers();
 }
 
-/* --- the start -------------------------------------------------------------------------------------------- */
+/* --- the start
+ * -------------------------------------------------------------------------------------------- */
 
 static int complain(const char *what, int code)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * qemu_api.h - the part of QEMU's plugin API, version 4 (QEMU 9.2 to 10.x; docs/devel/tcg-plugins.rst),
- * that we use, and of GLib's byte arrays, which it hands data in. No package has the header; QEMU
- * itself defines the functions. A QEMU that has dropped version 4 refuses the plugin with words.
+ * qemu_api.h - the part of QEMU's plugin API, version 4 (QEMU 9.2 to 10.x;
+ * docs/devel/tcg-plugins.rst), that we use, and of GLib's byte arrays, which it hands data in. No
+ * package has the header; QEMU itself defines the functions. A QEMU that has dropped version 4
+ * refuses the plugin with words.
  */
 #ifndef TRACE_PLUGIN_QEMU_API_H
 #define TRACE_PLUGIN_QEMU_API_H
@@ -13,8 +14,14 @@
 
 #define PLUGIN_EXPORT __attribute__((visibility("default")))
 
-typedef struct { uint8_t *data; unsigned len; } GByteArray;
-typedef struct { char *data; unsigned len; } GArray;
+typedef struct {
+	uint8_t *data;
+	unsigned len;
+} GByteArray;
+typedef struct {
+	char *data;
+	unsigned len;
+} GArray;
 
 GByteArray *g_byte_array_new(void);
 GByteArray *g_byte_array_set_size(GByteArray *array, unsigned length);
@@ -41,7 +48,8 @@ typedef void qemu_plugin_exec_callback(unsigned vcpu, void *arg);
 
 void qemu_plugin_register_vcpu_init_cb(uint64_t id, qemu_plugin_vcpu_callback *callback);
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, qemu_plugin_tb_callback *callback);
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_plugin_exec_callback *callback,
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb,
+					  qemu_plugin_exec_callback *callback,
 					  enum qemu_plugin_callback_flags flags, void *arg);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
 					    qemu_plugin_exec_callback *callback,
@@ -51,7 +59,7 @@ struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *data, size_t size);
 
-GArray *qemu_plugin_get_registers(void);        /* of descriptors; the caller's */
+GArray *qemu_plugin_get_registers(void); /* of descriptors; the caller's */
 int qemu_plugin_read_register(struct qemu_plugin_register *handle, GByteArray *value);
 bool qemu_plugin_read_memory_vaddr(uint64_t address, GByteArray *value, size_t size);
 

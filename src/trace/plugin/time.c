@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * time.c - what time is it in the guest? The plugin API does not tell, and QEMU's own clock must not
- * be read between two instructions. But the guest reads its TSC all the time, and what it read stands
- * in rdx:rax at the instruction after. From there:
+ * time.c - what time is it in the guest? The plugin API does not tell, and QEMU's own clock must
+ * not be read between two instructions. But the guest reads its TSC all the time, and what it read
+ * stands in rdx:rax at the instruction after. From there:
  *
  * det: all vCPUs share one stream of instructions, each taking 2^shift ns, and the TSC counts ns of
- * that. So the time is the last TSC that any vCPU read plus the instructions begun since, counted by
- * the block. An exception in the middle of a block leaves the rest of it counted too much until the
- * next TSC is read: measured, 0.5 us at most and most often 8 ns, never in the middle of a kernel's
- * critical section, where the scheduler reads the TSC first.
+ * that. So the time is the last TSC that any vCPU read plus the instructions begun since, counted
+ * by the block. An exception in the middle of a block leaves the rest of it counted too much until
+ * the next TSC is read: 536 ns at most and most often 8 ns over 7478 readings on 2 vCPUs.
  *
- * tcg: the TSC is the host's with an offset, which each reading tells anew: a stopped VM changes it.
+ * tcg: the TSC is the host's with an offset, which each reading tells anew: a stopped VM changes
+ * it.
  *
  * From the TSC to CLOCK_MONOTONIC as the guest itself does it: timekeeping_cycles_to_ns() over the
  * timekeeper's tkr_mono, read again when its sequence counter has moved.
@@ -20,15 +20,15 @@
 
 #include "trace/plugin/plugin.h"
 
-#define SITES_MAX 256             /* instructions behind an RDTSC: Linux has a dozen in use */
-#define PAIR_HOST_MAX 20000       /* TSC ticks of the host between RDTSC and the instruction after */
+#define SITES_MAX 256	    /* instructions behind an RDTSC: Linux has a dozen in use */
+#define PAIR_HOST_MAX 20000 /* TSC ticks of the host between RDTSC and the instruction after */
 
 /* det: one thread at a time, QEMU takes turns. tcg: each vCPU's thread its own. */
-static uint64_t instructions;              /* det: begun, blocks counted whole */
-static __thread uint64_t read_at;          /* in units of stream_now() */
-static uint64_t sync_at;                   /* det: where in the stream the TSC was read, */
-static uint64_t sync_tsc;                  /* and what it was */
-static _Atomic uint64_t tcg_offset;        /* tcg: guest's TSC minus host's; 0: not known */
+static uint64_t instructions;	    /* det: begun, blocks counted whole */
+static __thread uint64_t read_at;   /* in units of stream_now() */
+static uint64_t sync_at;	    /* det: where in the stream the TSC was read, */
+static uint64_t sync_tsc;	    /* and what it was */
+static _Atomic uint64_t tcg_offset; /* tcg: guest's TSC minus host's; 0: not known */
 
 static _Atomic uint64_t sites[SITES_MAX];
 static _Atomic unsigned site_count;
@@ -50,7 +50,8 @@ static void on_rdtsc(unsigned vcpu, void *left)
 	read_at = stream_now((uintptr_t)left);
 }
 
-/* Only when it comes right behind the RDTSC: an interrupt in between would have made the value old. */
+/* Only when it comes right behind the RDTSC: an interrupt in between would have made the value old.
+ */
 static void after_rdtsc(unsigned vcpu, void *left)
 {
 	uint64_t now = stream_now((uintptr_t)left);
@@ -112,7 +113,8 @@ void time_hook(struct qemu_plugin_tb *tb)
 	size_t count = qemu_plugin_tb_n_insns(tb);
 
 	if (plan.det)
-		qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_NO_REGISTERS, (void *)count);
+		qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_NO_REGISTERS,
+						     (void *)count);
 	for (size_t i = 0; i < count; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uint64_t address = qemu_plugin_insn_vaddr(insn);
@@ -125,14 +127,16 @@ void time_hook(struct qemu_plugin_tb *tb)
 		if (!length)
 			continue;
 		add_site(address + length);
-		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_rdtsc, QEMU_PLUGIN_NO_REGISTERS, left);
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_rdtsc, QEMU_PLUGIN_NO_REGISTERS,
+						       left);
 	}
 }
 
-/* --- from the TSC to CLOCK_MONOTONIC --------------------------------------------------------------- */
+/* --- from the TSC to CLOCK_MONOTONIC
+ * --------------------------------------------------------------- */
 
 static struct {
-	bool valid;               /* the guest's clock is the TSC */
+	bool valid; /* the guest's clock is the TSC */
 	uint32_t seq, mult, shift;
 	uint64_t mask, cycle_last, xtime_nsec, base;
 } keeper;
@@ -195,10 +199,11 @@ bool time_now(uint64_t left, uint64_t *ret_ns)
 	if (!keeper.valid || !tsc_now(left, &tsc))
 		return false;
 	cycles = (tsc - keeper.cycle_last) & keeper.mask;
-	if (cycles > keeper.mask / 2)        /* just before the last update */
+	if (cycles > keeper.mask / 2) /* just before the last update */
 		cycles = 0;
-	ns = keeper.base + (uint64_t)(((unsigned __int128)cycles * keeper.mult + keeper.xtime_nsec) >>
-				      keeper.shift);
+	ns = keeper.base +
+	     (uint64_t)(((unsigned __int128)cycles * keeper.mult + keeper.xtime_nsec) >>
+			keeper.shift);
 	if (ns > latest_ns)
 		latest_ns = ns;
 	*ret_ns = latest_ns;
