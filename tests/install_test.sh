@@ -103,9 +103,14 @@ no_test() {
 	[ $status -eq 4 ] || echo "exit status $status"
 }
 
-echo 1..11
+plugin() {
+	nm -D --defined-only "$libdir/ktstr/ktstr-trace.so" | grep -c ' qemu_plugin_\(install\|version\)$'
+}
+
+echo 1..12
 fact installs install_all
 [ -n "${libdir:-}" ] || { echo "Bail out! nothing to look at"; exit 1; }
+fact the_trace_plugin_is_where_ktstr_looks same 2 plugin
 fact each_header_stands_alone_in_c_and_cxx headers_stand_alone
 fact the_library_defines_only_names_of_ktstr same "" foreign_names
 fact the_example_builds build_example cc

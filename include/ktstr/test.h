@@ -78,6 +78,18 @@ struct ktstr_scheduler {
 	struct ktstr_checks checks;
 };
 
+/*
+ * Limits judged from a trace of every scheduling event, for all workers of the scenario from the
+ * body's start to its result. In microseconds of guest time; 0: not judged. A test that sets one is
+ * always traced. det and tcg; a note elsewhere.
+ */
+struct ktstr_trace_checks {
+	double max_wakeup_latency_us;     /* from the call that wakes a worker until it runs */
+	double max_wakeup_latency_p99_us; /* of all wake-ups of all workers together */
+	double max_run_delay_us;          /* one wait for a CPU, after a wake-up or a preemption */
+	double max_run_delay_p99_us;
+};
+
 struct ktstr_ctx;
 struct ktstr_payload;
 
@@ -108,6 +120,7 @@ struct ktstr_test {
 	bool expect_err;
 	enum ktstr_kind expect_kind;
 	bool host_only;                   /* the body runs on the host, without a guest */
+	struct ktstr_trace_checks trace_checks;
 };
 
 #define KTSTR_ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})

@@ -57,6 +57,7 @@ int declared_topology(const struct ktstr_test *test, struct topology *ret_topolo
 		      struct ktstr_error *err);
 unsigned declared_timeout_ms(const struct ktstr_test *test);
 bool declared_ignored(const struct ktstr_test *test);          /* contract L2: demo_... */
+bool declared_trace_checks(const struct ktstr_test *test);     /* one of them is set */
 bool declared_expect_err(const struct ktstr_test *test);       /* an expect_kind implies it */
 
 /* --- the commands ---------------------------------------------------------------------------------- */

@@ -139,6 +139,33 @@ static void check_checks(struct complaints *complaints, const char *whose,
 	}
 }
 
+bool declared_trace_checks(const struct ktstr_test *test)
+{
+	const struct ktstr_trace_checks *checks = &test->trace_checks;
+
+	return checks->max_wakeup_latency_us != 0 || checks->max_wakeup_latency_p99_us != 0 ||
+	       checks->max_run_delay_us != 0 || checks->max_run_delay_p99_us != 0;
+}
+
+static void check_trace_checks(struct complaints *complaints, const struct ktstr_trace_checks *checks)
+{
+	const struct {
+		const char *name;
+		double value;
+	} limits[] = {
+		{"max_wakeup_latency_us", checks->max_wakeup_latency_us},
+		{"max_wakeup_latency_p99_us", checks->max_wakeup_latency_p99_us},
+		{"max_run_delay_us", checks->max_run_delay_us},
+		{"max_run_delay_p99_us", checks->max_run_delay_p99_us},
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (!isfinite(limits[i].value) || limits[i].value < 0)
+			complain(complaints, "trace_checks.%s must be a number of microseconds, or 0",
+				 limits[i].name);
+	}
+}
+
 static void check_words(struct complaints *complaints, const char *field, const char *const *words)
 {
 	for (size_t i = 0; words && words[i]; i++) {
@@ -206,6 +233,7 @@ static void check_test(struct complaints *complaints)
 	if (declared_topology(test, &topology, &err) < 0)
 		complain(complaints, "%s", err.msg);
 	check_checks(complaints, "", &test->checks);
+	check_trace_checks(complaints, &test->trace_checks);
 	check_expectation(complaints, test->expect_kind);
 	check_words(complaints, "include_files", test->include_files);
 	check_payloads(complaints);

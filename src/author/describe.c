@@ -10,6 +10,7 @@
  *      "host_only":false, "ignored":false, "payload":null or "fio",
  *      "include_files":["data", and the programs of payloads],
  *      "checks":{"default":{"max_gap_ms":2000}, "scheduler":null, "test":{"isolation":1}},
+ *      "trace_checks":{"max_wakeup_latency_us":100.0, ...} (only with one that is set),
  *      "scheduler":null or {"name":"my_sched", "binary":null or "scx_my_sched", "args":["-v"]}}]}
  */
 #include "author/author.h"
@@ -109,6 +110,16 @@ static void put_checks(struct json_out *json, const struct ktstr_test *test)
 	jout_end(json);
 }
 
+static void put_trace_checks(struct json_out *json, const struct ktstr_trace_checks *checks)
+{
+	jout_object(json, "trace_checks");
+	jout_real(json, "max_wakeup_latency_us", checks->max_wakeup_latency_us);
+	jout_real(json, "max_wakeup_latency_p99_us", checks->max_wakeup_latency_p99_us);
+	jout_real(json, "max_run_delay_us", checks->max_run_delay_us);
+	jout_real(json, "max_run_delay_p99_us", checks->max_run_delay_p99_us);
+	jout_end(json);
+}
+
 static void put_test(struct json_out *json, const struct ktstr_test *test)
 {
 	char text[TOPOLOGY_TEXT_MAX];
@@ -133,6 +144,8 @@ static void put_test(struct json_out *json, const struct ktstr_test *test)
 	jout_string(json, "payload", test->payload ? test->payload->name : NULL);
 	put_include_files(json, test);
 	put_checks(json, test);
+	if (declared_trace_checks(test))
+		put_trace_checks(json, &test->trace_checks);
 	put_scheduler(json, test);
 	jout_end(json);
 }

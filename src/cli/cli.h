@@ -16,6 +16,7 @@ int cli_list(int argc, char **argv);
 int cli_kernel(int argc, char **argv);
 int cli_shell(int argc, char **argv);
 int cli_explore(int argc, char **argv);
+int cli_trace(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_clean(int argc, char **argv);
 int cli_template(int argc, char **argv);

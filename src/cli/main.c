@@ -21,6 +21,7 @@ static const struct command {
 	{"show-thresholds", cli_thresholds, "the limits that a test is judged by, and who set each"},
 	{"stats", cli_stats, "list, show and compare stored results"},
 	{"ctprof", cli_ctprof, "every thread of a machine: what it did, kept in a file"},
+	{"trace", cli_trace, "record every scheduling event of a test, for ui.perfetto.dev"},
 	{"kernel", cli_kernel, "fetch, list and remove the kernels that guests boot"},
 	{"show-host", cli_show_host, "what results say about this host"},
 	{"template", cli_template, "list the booted guests that tests are cloned from"},

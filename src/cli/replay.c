@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* replay.c - `ktstr replay RESULT` */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/drive.h"
+#include "cli/stored.h"
 #include "outcome/difference.h"
 
 static const char help_text[] =
-	"usage: ktstr replay [-v] RESULT\n\n"
+	"usage: ktstr replay [-v] [--no-trace] RESULT\n\n"
 	"Runs a stored result again (result.json, or the directory that has it) with its own program,\n"
 	"test, kernel, topology, memory, mode, seed, disturber and instruction rate, and compares the\n"
 	"outcomes. In det they are the same as long as program, kernel and QEMU are; in other modes\n"
 	"they never are, and the difference is only shown.\n\n"
+	"A failed det test is traced when it is replayed: it is the same run, and who waited for whom is\n"
+	"shown and kept as trace.pb. --no-trace leaves that out.\n\n"
 	"Exit status: 0 the same outcome, 1 another one, 3 it could not be run.\n";
 
 struct replay {
@@ -22,27 +24,8 @@ struct replay {
 	char *difference;        /* of the outcomes; NULL: none */
 	bool ran;
 	char *dir;
+	char *trace;             /* summary; NULL: not traced */
 };
-
-/* The identity of the stored result as the options that make it. */
-static int options_of(const json_t *json, struct drive_options *options, struct ktstr_error *err)
-{
-	const char *mode = record_text(json, "mode"), *seed = record_text(json, "seed");
-
-	if (!record_text(json, "binary") || !record_text(json, "test_name") || !mode || !seed ||
-	    sv_u64(sv_of(seed), UINT64_MAX, &options->seed) < 0)
-		return error_set(err, -EBADMSG, "the result does not say what was run");
-	options->mode_auto = false;
-	if (strcmp(mode, "host") != 0 && !vm_mode_parse(sv_of(mode), &options->mode))
-		return error_set(err, -EBADMSG, "the result's mode is \"%s\"", mode);
-	options->selection.exact = record_text(json, "test_name");
-	options->selection.topology = record_text(json, "topology");
-	options->selection.memory_mib = record_number(json, "memory_mib");
-	options->kernel = options->kernel ?: record_text(json, "kernel_release");
-	options->disturb = json_is_true(json_object_get(json, "disturbed"));
-	options->icount_shift = (int)record_number(json, "icount_shift");
-	return 0;
-}
 
 static void compare(void *arg, const struct result *result)
 {
@@ -51,11 +34,22 @@ static void compare(void *arg, const struct result *result)
 
 	replay->ran = true;
 	replay->dir = xstrdup(result->run.dir);
+	replay->trace = result->trace_summary ? xstrdup(result->trace_summary) : NULL;
 	replay->difference = json_difference(json_object_get(replay->stored, "outcome"), outcome);
 	json_decref(outcome);
 }
 
-static int run(const struct drive_options *options, struct replay *replay, struct ktstr_error *err)
+/* Failed, and it will fail in the same way: then it costs nothing to look. */
+static bool worth_a_trace(const json_t *stored)
+{
+	const char *mode = record_text(stored, "mode");
+	const char *state = record_state(stored);
+
+	return mode && state && strcmp(mode, vm_mode_name(VM_DET)) == 0 && strcmp(state, "pass") != 0 &&
+	       strcmp(state, "skip") != 0;
+}
+
+static int run(const struct drive_options *options, bool no_trace, struct replay *replay, struct ktstr_error *err)
 {
 	AUTO(test_plans_done) struct test_plans plans = {0};
 	AUTO(drive_done) struct drive drive = {.dir = {.lock_fd = -1}};
@@ -71,6 +65,7 @@ static int run(const struct drive_options *options, struct replay *replay, struc
 		return r;
 	drive_record(&drive, &plans);
 	config = drive_run_config(&drive, &plans);
+	config.trace = !no_trace && worth_a_trace(replay->stored) ? TRACE_IF_POSSIBLE : TRACE_AS_TESTS_WANT;
 	config.on_result = compare;
 	config.arg = replay;
 	r = run_tests(&config, &totals, err);
@@ -82,6 +77,8 @@ static int run(const struct drive_options *options, struct replay *replay, struc
 	       record_text(replay->stored, "test_name"));
 	if (replay->difference)
 		printf("    the first difference: %s\n    in %s\n", replay->difference, replay->dir);
+	if (replay->trace)
+		printf("--- trace ---\n%s", replay->trace);
 	if (fflush(stdout) == EOF)
 		return error_sys(err, "write to stdout");
 	return replay->difference ? 1 : 0;
@@ -92,11 +89,13 @@ int cli_replay(int argc, char **argv)
 	static const struct option long_options[] = {
 		{"help", no_argument, NULL, 'h'},
 		{"verbose", no_argument, NULL, 'v'},
+		{"no-trace", no_argument, NULL, 'n'},
 		{NULL, 0, NULL, 0},
 	};
 	struct drive_options options;
 	struct replay replay = {0};
 	struct ktstr_error err = {0};
+	bool no_trace = false;
 	int option, r = drive_options_init("replay", &options);
 
 	opterr = 0;
@@ -105,6 +104,8 @@ int cli_replay(int argc, char **argv)
 			return cli_help(help_text);
 		if (option == 'v')
 			options.verbose = true;
+		else if (option == 'n')
+			no_trace = true;
 		else
 			return drive_bad_option(&options, option, argv[optind - 1]);
 	}
@@ -114,11 +115,12 @@ int cli_replay(int argc, char **argv)
 		return cli_usage("replay", "it takes one stored result");
 	r = record_load(argv[optind], &replay.stored, &err);
 	if (r == 0)
-		r = options_of(replay.stored, &options, &err);
+		r = stored_options(replay.stored, &options, &err);
 	if (r == 0)
-		r = run(&options, &replay, &err);
+		r = run(&options, no_trace, &replay, &err);
 	free(replay.difference);
 	free(replay.dir);
+	free(replay.trace);
 	json_decref(replay.stored);
 	return r < 0 ? drive_trouble(&err) : r;
 }

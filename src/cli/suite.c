@@ -10,7 +10,9 @@
 #define REPEAT_MAX 100000
 
 const char suite_help_out[] =
-	"      --repeat N          each test N times; in det, rounds that differ are a failure\n\n"
+	"      --repeat N          each test N times; in det, rounds that differ are a failure\n"
+	"      --trace FILE        of the one test: every scheduling event, for ui.perfetto.dev (det and\n"
+	"                          tcg); the run is the same as without\n\n"
 	"what comes out\n"
 	"  -f, --format FORMAT     pretty (default), tap, junit, json\n"
 	"  -o, --output FILE       there instead of on stdout\n\n"
@@ -31,6 +33,9 @@ int suite_take_option(int option, struct drive_options *drive, struct suite_opti
 		if (sv_u32(value, REPEAT_MAX, &suite->repeat) < 0 || suite->repeat == 0)
 			return cli_usage(drive->command, "--repeat %s: a number from 1 to %d", optarg,
 					 REPEAT_MAX);
+		return 0;
+	case SUITE_OPT_TRACE:
+		suite->trace = optarg;
 		return 0;
 	case 'f':
 		if (!report_format_parse(value, &suite->format))
@@ -77,6 +82,8 @@ static int run(const struct drive_options *drive_options, const struct suite_opt
 	drive_record(&drive, plans);
 	config = drive_run_config(&drive, plans);
 	config.rounds = suite->repeat;
+	config.trace = suite->trace ? TRACE_ALWAYS : TRACE_AS_TESTS_WANT;
+	config.trace_path = suite->trace;
 	report_config.test_count = run_count(&config);
 	report_config.color = !suite->output && isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	config.on_result = report_one;
@@ -97,7 +104,14 @@ int suite_run(const struct drive_options *drive_options, const struct suite_opti
 	      struct test_plans *plans, const char *name)
 {
 	struct ktstr_error err = {0};
-	int r = run(drive_options, suite, plans, name, &err);
+	int r;
 
+	if (suite->trace && plans->len * suite->repeat != 1)
+		return cli_usage(drive_options->command, "--trace FILE: one run of one test, and these are %zu",
+				 plans->len * suite->repeat);
+	if (suite->trace && plans->at[0].host_only)
+		return cli_usage(drive_options->command, "--trace FILE: test %s runs on the host",
+				 plans->at[0].name);
+	r = run(drive_options, suite, plans, name, &err);
 	return r < 0 ? drive_trouble(&err) : r;
 }

@@ -36,6 +36,7 @@ void result_done(struct result *result)
 	free(result->scheduler_log);
 	free(result->console_tail);
 	free(result->repeat_command);
+	free(result->trace_summary);
 	*result = (struct result){0};
 }
 
@@ -82,6 +83,25 @@ void outcome_error(struct outcome *outcome, const char *fmt, ...)
 	add_detail(outcome, KTSTR_KIND_OTHER, fmt, args);
 	va_end(args);
 	outcome_merge_state(outcome, KTSTR_ERROR);
+}
+
+void outcome_inconclusive(struct outcome *outcome, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_detail(outcome, KTSTR_KIND_OTHER, fmt, args);
+	va_end(args);
+	outcome_merge_state(outcome, KTSTR_INCONCLUSIVE);
+}
+
+void outcome_note(struct outcome *outcome, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_detail(outcome, KTSTR_KIND_NOTE, fmt, args);
+	va_end(args);
 }
 
 void outcome_skip(struct outcome *outcome, const char *fmt, ...)

@@ -75,6 +75,7 @@ struct result {
 	char *scheduler_log;
 	char *console_tail;
 	char *repeat_command;          /* one line for a shell */
+	char *trace_summary;           /* of a traced run; else NULL */
 };
 
 void result_done(struct result *result);
@@ -111,6 +112,10 @@ int outcome_read_verdict(struct outcome *outcome, struct sv json, struct ktstr_e
 void outcome_fail(struct outcome *outcome, enum ktstr_kind kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void outcome_error(struct outcome *outcome, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void outcome_inconclusive(struct outcome *outcome, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void outcome_note(struct outcome *outcome, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void outcome_skip(struct outcome *outcome, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

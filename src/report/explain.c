@@ -195,6 +195,7 @@ void explain(struct buf *out, const char *indent, const struct result *result)
 		heading(out, indent, "timeline");
 		buf_str(out, timeline.data);
 	}
+	put_log(out, indent, "trace", result->trace_summary, SIZE_MAX);
 	put_log(out, indent, "test output", result->test_output, SIZE_MAX);
 	put_log(out, indent, "scheduler log", result->scheduler_log, LOG_LINES);
 	put_log(out, indent, "kernel log",

@@ -250,7 +250,7 @@ static int use_template(const struct run_config *config, struct session_config *
 }
 
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
-	      struct session *ret_session, struct ktstr_error *err)
+	      const char *plugin, struct session *ret_session, struct ktstr_error *err)
 {
 	const struct test_plan *plan = run_plan(config, index);
 	AUTO(template_done) struct template template = {.lock_fd = -1};
@@ -278,6 +278,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 			.initramfs = config->initramfs,
 			.verbose = config->verbose_kernel,
 			.dir = dir,
+			.plugin = plugin,
 			.shell = shell && !shell->command,
 			.shell_fd = shell ? shell->terminal_fd : -1,
 		},
@@ -316,12 +317,18 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 		     struct ktstr_error *err)
 {
 	AUTO(session_done) struct session session = {0};
-	int r = guest_run(config, index, result->run.dir, NULL, &session, err), judged;
+	AUTO(traced_done) struct traced traced = {0};
+	int r = traced_prepare(config, index, result->run.dir, &traced, err), judged;
 
+	if (r < 0)
+		return r;
+	r = guest_run(config, index, result->run.dir, NULL, traced.option, &session, err);
 	if (r < 0 && session.end != SESSION_CANCELLED)
 		return r;
 	judged = judge_session(run_plan(config, index), &session, &result->outcome,
 			       r < 0 ? NULL : err);
+	if (r == 0 && judged == 0)
+		judged = traced_finish(config, index, &traced, &session, result, err);
 	keep_session(&session, result);
 	return r < 0 ? r : judged;
 }
@@ -334,6 +341,7 @@ static int run_on_host(const struct run_config *config, size_t index, struct res
 
 	r = host_run(run_plan(config, index), run_seed(config, index), config->cancel_fd, &result->outcome, &output,
 		     err);
+	traced_note(run_plan(config, index), "host", &result->outcome);
 	save_log(result, "stdout.log", &output);
 	result->test_output = tail_of(&output);
 	return r;

@@ -17,9 +17,29 @@ int one_run(const struct run_config *config, size_t index, struct result *ret_re
 
 /*
  * The guest of one plan from its start to its end, with a shell in it if one is given; console.log
- * and qemu.log go to dir.
+ * and qemu.log go to dir. plugin: as in vm_config, or NULL.
  */
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
-	      struct session *ret_session, struct ktstr_error *err);
+	      const char *plugin, struct session *ret_session, struct ktstr_error *err);
+
+/* What a traced guest needs beside the rest; empty while it is not traced. */
+struct traced {
+	char *dir;                    /* of the test's artefacts: trace.plan, trace.raw, trace.pb */
+	char *option;                 /* for vm_config.plugin; NULL: not traced */
+	char *missing;                /* functions that this kernel does not have, or NULL */
+};
+void traced_done(struct traced *traced);
+DEFINE_AUTO_DONE(struct traced, traced_done)
+
+/* Whether and how to trace this run. Errors: it must be traced and cannot be. */
+int traced_prepare(const struct run_config *config, size_t index, const char *dir,
+		   struct traced *ret_traced, struct ktstr_error *err);
+
+/* A note where limits on waits are declared and nothing can judge them: kvm, host. */
+void traced_note(const struct test_plan *plan, const char *mode, struct outcome *outcome);
+
+/* After the guest: judge, summarise, write the Perfetto file. */
+int traced_finish(const struct run_config *config, size_t index, const struct traced *traced,
+		  const struct session *session, struct result *result, struct ktstr_error *err);
 
 #endif

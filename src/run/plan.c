@@ -168,6 +168,34 @@ static bool name_is_plain(const char *name)
 	return true;
 }
 
+static int get_limit(json_t *object, const char *field, double *ret, struct ktstr_error *err)
+{
+	json_t *value = json_object_get(object, field);
+
+	if (!json_is_number(value) || json_number_value(value) < 0)
+		return bad_field(field, err);
+	*ret = json_number_value(value);
+	return 0;
+}
+
+/* A test without any has no such key. */
+static int parse_trace_checks(json_t *object, struct ktstr_trace_checks *checks, struct ktstr_error *err)
+{
+	json_t *limits = json_object_get(object, "trace_checks");
+	int r;
+
+	if (!limits)
+		return 0;
+	r = get_limit(limits, "max_wakeup_latency_us", &checks->max_wakeup_latency_us, err);
+	if (r == 0)
+		r = get_limit(limits, "max_wakeup_latency_p99_us", &checks->max_wakeup_latency_p99_us, err);
+	if (r == 0)
+		r = get_limit(limits, "max_run_delay_us", &checks->max_run_delay_us, err);
+	if (r == 0)
+		r = get_limit(limits, "max_run_delay_p99_us", &checks->max_run_delay_p99_us, err);
+	return r;
+}
+
 static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error *err)
 {
 	int r = get_string(object, "name", &plan->name, err);
@@ -193,6 +221,8 @@ static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error
 		r = parse_checks(object, plan, err);
 	if (r == 0)
 		r = parse_scheduler(object, plan, err);
+	if (r == 0)
+		r = parse_trace_checks(object, &plan->trace_checks, err);
 	return r < 0 ? error_wrap(err, r, "test %s", plan->name) : 0;
 }
 

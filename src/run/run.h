@@ -11,6 +11,7 @@
 #include "outcome/outcome.h"
 #include "report/report.h"
 #include "topology/topology.h"
+#include "trace/trace.h"
 #include "vm/vm.h"
 
 /* --- plan.c: tests as data ------------------------------------------------------------------------ */
@@ -46,6 +47,7 @@ struct test_plan {
 	struct strings options;       /* the options of `ktstr test` that changed this plan, to repeat it */
 	struct ktstr_checks checks[CHECK_LAYERS];      /* as each layer declares them */
 	char *project_commit;         /* of the program's source, when plans_note_commits() found it */
+	struct ktstr_trace_checks trace_checks;
 };
 
 void test_plan_done(struct test_plan *plan);
@@ -270,6 +272,21 @@ json_t *evidence_to_json(const struct evidence *evidence, struct sv kernel_log);
 bool evidence_judge(const struct evidence *evidence, const struct test_plan *plan,
 		    const json_t *workers, struct sv kernel_log, struct outcome *outcome);
 
+/* --- traced.c: a run with a trace ------------------------------------------------------------------------ */
+
+enum trace_wish {
+	TRACE_AS_TESTS_WANT,          /* only those that are judged by it */
+	TRACE_IF_POSSIBLE,            /* where it is not, a line says so */
+	TRACE_ALWAYS,                 /* where it is not, tests end in an error */
+};
+
+/*
+ * Judge what the workers (the outcome's list) had to wait, and add to the outcome what was over a
+ * limit. A limit and nothing that could pass it: inconclusive. Pure.
+ */
+void judge_trace(const struct ktstr_trace_checks *checks, const struct trace_analysis *analysis,
+		 struct outcome *outcome);
+
 /* --- runner.c -------------------------------------------------------------------------------------------------- */
 
 struct run_store;
@@ -292,6 +309,8 @@ struct run_config {
 	uint64_t boot_limit_ns;       /* 0: by mode and CPU count */
 	int cancel_fd;
 	bool verbose_kernel;
+	enum trace_wish trace;
+	const char *trace_path;       /* the Perfetto file of a traced test; NULL: trace.pb beside its log */
 	/* in the order of plans and rounds, on the thread that called run_tests(); the result is borrowed */
 	void (*on_result)(void *arg, const struct result *result);
 	void *arg;

@@ -163,6 +163,8 @@ struct strings vm_argv(const struct vm_config *config, int qmp_fd, int card_fd)
 	strings_push(&argv, xstrdup("-append"));
 	strings_push(&argv, vm_kernel_cmdline(config));
 	strings_push(&argv, xstrdup("-S"));
+	if (config->plugin)
+		option(&argv, "-plugin", "%s", config->plugin);
 	if (config->clone)
 		option(&argv, "-incoming", "defer");
 	strings_push(&argv, NULL);

@@ -75,6 +75,7 @@ int template_key(const struct vm_config *config, const char *cache_dir, char key
 	plain.dir = plain.kernel = plain.initramfs = "@";
 	plain.template_dir = "@";
 	plain.clone = plain.shell = false;
+	plain.plugin = NULL;
 	argv = vm_argv(&plain, 0, 0);
 	SHA256Init(&digest);
 	for (size_t i = 0; argv.at[i]; i++)

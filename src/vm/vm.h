@@ -66,6 +66,8 @@ struct vm_config {
 	/* A shell: the second serial port is connected to this socket, which QEMU gets as VM_SHELL_FD. */
 	bool shell;
 	int shell_fd;
+	/* "FILE,key=value": a QEMU plugin that only looks; no part of a template, whose clones may differ */
+	const char *plugin;
 };
 
 #define VM_SHELL_FD 5

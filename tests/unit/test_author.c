@@ -475,6 +475,22 @@ TEST(a_description_has_all_that_the_driver_needs)
 		  "\"binary\":\"scx_quick\",\"args\":[\"-v\",\"--slice\",\"2\"]}}]}\n");
 }
 
+TEST(limits_on_a_trace_are_described_where_a_test_has_one)
+{
+	AUTO(buf_done) struct buf out = {0};
+	struct ktstr_test test = good("t");
+	const struct ktstr_test *tests[] = {&test};
+	struct registry registry = registry_of(tests, 1);
+
+	test.trace_checks.max_run_delay_p99_us = 2.5;
+	author_describe(&registry, &out);
+	CHECK_HAS(buf_text(&out), "\"trace_checks\":{\"max_wakeup_latency_us\":");
+	CHECK_HAS(buf_text(&out), "\"max_run_delay_p99_us\":2.5");
+	test.trace_checks.max_run_delay_us = -1;
+	complains(&test, "a.c:7: test t: trace_checks.max_run_delay_us must be a number of "
+			 "microseconds, or 0\n");
+}
+
 /* --- the command line ------------------------------------------------------------------------------ */
 
 /* contract L4 */

@@ -83,6 +83,22 @@ TEST(thresholds_name_the_layer_that_set_each)
 	json_decref(json);
 }
 
+TEST(limits_on_a_trace_are_read)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	struct ktstr_error err = {0};
+
+	CHECK_EQ(plans_parse(sv_of(TEST_JSON("null,\"trace_checks\":{\"max_wakeup_latency_us\":1,"
+					     "\"max_wakeup_latency_p99_us\":2.5,\"max_run_delay_us\":3,"
+					     "\"max_run_delay_p99_us\":4}")),
+			     "./prog", &plans, &err), 0);
+	CHECK(plans.at[0].trace_checks.max_wakeup_latency_p99_us == 2.5);
+	CHECK(plans.at[0].trace_checks.max_run_delay_p99_us == 4);
+	CHECK_EQ(plans_parse(sv_of(TEST_JSON("null,\"trace_checks\":{\"max_wakeup_latency_us\":-1}")), "./prog",
+			     &plans, &err), -EBADMSG);
+	CHECK_HAS(err.msg, "max_wakeup_latency_us");
+}
+
 TEST(a_description_that_is_none_is_refused)
 {
 	static const struct {
@@ -314,6 +330,63 @@ TEST(every_way_to_end_is_named)
 }
 
 /* --- places --------------------------------------------------------------------------------------- */
+
+/* --- what workers waited ---------------------------------------------------------------------------- */
+
+/* Worker 7 waited 10, 20 ... 1000 us for a CPU; after wake-ups 99 times 1 us and once 1000. */
+static void judge_waits(struct ktstr_trace_checks checks, const char *workers, struct outcome *outcome)
+{
+	struct trace_analysis *analysis = xcalloc(1, sizeof(*analysis));
+	struct trace_task task = {.pid = 7, .comm = "cg_0-1"};
+
+	for (uint64_t i = 1; i <= 100; i++)
+		trace_samples_push(&task.delay_samples, i * 10000);
+	for (int i = 0; i < 99; i++)
+		trace_samples_push(&task.wakeup_samples, 1000);
+	trace_samples_push(&task.wakeup_samples, 1000000);
+	trace_tasks_push(&analysis->tasks, task);
+	outcome->workers = json_loads(workers, 0, NULL);
+	outcome->state = KTSTR_PASS;
+	judge_trace(&checks, analysis, outcome);
+	trace_analysis_free(analysis);
+}
+
+#define WORKER_7 "[{\"tid\":7,\"cgroup\":\"cg_0\"}]"
+
+TEST(waits_within_their_limits_pass)
+{
+	AUTO(outcome_clear) struct outcome outcome = {0};
+
+	judge_waits((struct ktstr_trace_checks){.max_wakeup_latency_us = 1000, .max_wakeup_latency_p99_us = 1,
+						.max_run_delay_us = 1000, .max_run_delay_p99_us = 990},
+		    WORKER_7, &outcome);
+	CHECK_EQ(outcome.state, KTSTR_PASS);
+	CHECK_EQ(outcome.details.len, 0);
+}
+
+TEST(waits_over_a_limit_name_the_worker_and_the_limit)
+{
+	AUTO(outcome_clear) struct outcome outcome = {0};
+
+	judge_waits((struct ktstr_trace_checks){.max_wakeup_latency_us = 999.9, .max_run_delay_us = 999,
+						.max_run_delay_p99_us = 989}, WORKER_7, &outcome);
+	CHECK_EQ(outcome.state, KTSTR_FAIL);
+	CHECK_EQ(outcome.details.len, 3);
+	CHECK_EQ(outcome.details.at[0].kind, KTSTR_KIND_BENCHMARK);
+	CHECK_STR(outcome.details.at[0].text, "wake-up latency of worker 7 (cg_0-1) in cg_0 was 1000.0 us, limit "
+					      "999.9 us (max_wakeup_latency_us)");
+	CHECK_STR(outcome.details.at[2].text,
+		  "p99 of 100 times run delay was 990.0 us, limit 989.0 us (max_run_delay_p99_us)");
+}
+
+TEST(waits_of_others_are_not_the_workers)
+{
+	AUTO(outcome_clear) struct outcome outcome = {0};
+
+	judge_waits((struct ktstr_trace_checks){.max_run_delay_us = 1}, "[{\"tid\":8},{\"tid\":-7},{}]", &outcome);
+	CHECK_EQ(outcome.state, KTSTR_INCONCLUSIVE);
+	CHECK_HAS(outcome.details.at[0].text, "no worker had any, so max_run_delay_us is not judged");
+}
 
 TEST(a_scheduler_that_is_nowhere_names_every_place)
 {

@@ -394,6 +394,29 @@ TEST(a_template_key_covers_what_the_booted_state_depends_on)
 	tree_remove(bench.dir, NULL);
 }
 
+TEST(a_plugin_is_beside_the_guest_and_not_in_its_template)
+{
+	AUTO(buf_done) struct buf line = {0};
+	AUTO(strings_done) struct strings argv = {0};
+	char cache[] = "/tmp/ktstr-test-vm-XXXXXX";
+	char plain[TEMPLATE_KEY_MAX], traced[TEMPLATE_KEY_MAX];
+	struct qemu qemu = {.program = (char *)"qemu", .version = (char *)"10.0"};
+	struct vm_config config = {.qemu = &qemu, .mode = VM_DET, .memory_mib = 256, .dir = "/d",
+				   .topology = {.numa_nodes = 1, .llcs = 1, .cores_per_llc = 1, .threads_per_core = 1},
+				   .kernel = "/proc/self/exe", .initramfs = "/proc/self/exe"};
+
+	CHECK(mkdtemp(cache));
+	CHECK_EQ(template_key(&config, cache, plain, NULL), 0);
+	config.plugin = "/lib/x.so,out=/d/raw";
+	CHECK_EQ(template_key(&config, cache, traced, NULL), 0);
+	CHECK_STR(traced, plain);
+	argv = vm_argv(&config, 3, 4);
+	for (size_t i = 0; argv.at[i]; i++)
+		buf_printf(&line, "%s ", argv.at[i]);
+	CHECK_HAS(buf_text(&line), " -plugin /lib/x.so,out=/d/raw ");
+	CHECK_EQ(tree_remove(cache, NULL), 0);
+}
+
 TEST(a_template_key_does_not_know_where_clones_put_things)
 {
 	char kernel[64], init[64];
