@@ -136,9 +136,9 @@ enum ktstr_op_kind {
 	KTSTR_OP_UNFREEZE,
 	KTSTR_OP_SET_LIMITS,
 	KTSTR_OP_CALL,                 /* `call`: whatever the author wants to happen here */
-	KTSTR_OP_RUN_PAYLOAD,
-	KTSTR_OP_WAIT_PAYLOAD,
-	KTSTR_OP_KILL_PAYLOAD,
+	KTSTR_OP_RUN_PAYLOAD,          /* `payload` with `args` in the background, in cgroup `name` */
+	KTSTR_OP_WAIT_PAYLOAD,         /* until it ends; then it is judged by its checks */
+	KTSTR_OP_KILL_PAYLOAD,         /* and judged by what it printed until then */
 	KTSTR_OP_KIND_COUNT
 };
 
@@ -157,6 +157,7 @@ struct ktstr_op {
 	ktstr_op_call *call;
 	void *arg;
 	const struct ktstr_payload *payload;
+	const char *const *args;
 };
 
 #define KTSTR_ADD(...)                                                                             \
@@ -180,6 +181,13 @@ struct ktstr_op {
 #define KTSTR_FREEZE(cg) ((struct ktstr_op){.kind = KTSTR_OP_FREEZE, .name = (cg)})
 #define KTSTR_UNFREEZE(cg) ((struct ktstr_op){.kind = KTSTR_OP_UNFREEZE, .name = (cg)})
 #define KTSTR_CALL(fn, data) ((struct ktstr_op){.kind = KTSTR_OP_CALL, .call = (fn), .arg = (data)})
+#define KTSTR_RUN_PAYLOAD(cg, what, ...)                                                           \
+	((struct ktstr_op){.kind = KTSTR_OP_RUN_PAYLOAD, .name = (cg), .payload = (what),          \
+			   .args = KTSTR_ARGS(__VA_ARGS__)})
+#define KTSTR_WAIT_PAYLOAD(what)                                                                   \
+	((struct ktstr_op){.kind = KTSTR_OP_WAIT_PAYLOAD, .payload = (what)})
+#define KTSTR_KILL_PAYLOAD(what)                                                                   \
+	((struct ktstr_op){.kind = KTSTR_OP_KILL_PAYLOAD, .payload = (what)})
 
 /* --- steps ------------------------------------------------------------------------------------------ */
 

@@ -19,6 +19,7 @@ void result_done(struct result *result)
 	free(result->identity.test);
 	free(result->identity.binary);
 	free(result->identity.topology);
+	free(result->identity.payload);
 	free(result->identity.scheduler);
 	free(result->identity.mode);
 	free(result->identity.kernel_release);

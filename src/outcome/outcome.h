@@ -30,6 +30,7 @@ struct identity {
 	char *test;
 	char *binary;                  /* path of the test program as it was given */
 	char *topology;                /* "1n1l2c1t"; NULL for a test that got no machine */
+	char *payload;                 /* name of the primary one, or NULL */
 	char *scheduler;               /* name of the declaration; "eevdf" for the kernel's own */
 	char *mode;                    /* "kvm", "tcg", "det", "host" */
 	uint64_t seed;

@@ -8,6 +8,8 @@
 
 #include "outcome/merge.h"
 
+#define OUTPUT_TAIL_MAX 8192        /* of a payload's streams; what is no text grows when cleaned */
+
 enum field_type {
 	FIELD_TEXT,
 	FIELD_COUNT,
@@ -19,6 +21,8 @@ enum field_type {
 	FIELD_OP_KINDS,
 	FIELD_MOVES,
 	FIELD_PAGES,             /* null: they could not be counted */
+	FIELD_OUTPUT,            /* a longer text of several lines */
+	FIELD_PAYLOAD_METRICS,
 };
 
 struct field {
@@ -37,6 +41,8 @@ static const char *const type_words[] = {
 	[FIELD_OP_KINDS] = "an array of kinds of operations",
 	[FIELD_MOVES] = "an array of moves",
 	[FIELD_PAGES] = "null or an array of pages by node",
+	[FIELD_OUTPUT] = "a string",
+	[FIELD_PAYLOAD_METRICS] = "a list of metrics",
 };
 
 /* As verdict_to_json() writes struct worker_report and its like. */
@@ -117,6 +123,27 @@ static const struct field totals_fields[] = {
 	{"worst_page_locality", FIELD_REAL},
 	{"worst_cross_node_migration_ratio", FIELD_REAL},
 	{"worst_iterations_per_worker", FIELD_REAL},
+	{NULL, FIELD_TEXT},
+};
+
+static const struct field payload_metric_fields[] = {
+	{"name", FIELD_TEXT},
+	{"value", FIELD_REAL},
+	{"polarity", FIELD_TEXT},
+	{"target", FIELD_REAL},
+	{"unit", FIELD_TEXT},
+	{"source", FIELD_TEXT},
+	{"stream", FIELD_TEXT},
+	{NULL, FIELD_TEXT},
+};
+
+static const struct field payload_fields[] = {
+	{"payload_index", FIELD_COUNT},
+	{"payload", FIELD_TEXT},
+	{"exit_code", FIELD_INTEGER},
+	{"metrics", FIELD_PAYLOAD_METRICS},
+	{"stdout_tail", FIELD_OUTPUT},
+	{"stderr_tail", FIELD_OUTPUT},
 	{NULL, FIELD_TEXT},
 };
 
@@ -216,6 +243,24 @@ static json_t *copy_move(const json_t *value)
 	return copy;
 }
 
+static json_t *copy_payload_metric(const json_t *value)
+{
+	json_t *copy = NULL;
+
+	(void)copy_object(value, payload_metric_fields, "a metric", &copy, NULL);
+	return copy;
+}
+
+static json_t *copy_output(const json_t *value)
+{
+	AUTO(free) char *text = NULL;
+
+	if (!json_is_string(value))
+		return NULL;
+	text = clean_string(value, OUTPUT_TAIL_MAX);
+	return json_string(text);
+}
+
 static json_t *copy_count(const json_t *value)
 {
 	return json_is_integer(value) && json_integer_value(value) >= 0 ?
@@ -244,6 +289,10 @@ static json_t *copy_field(const json_t *value, enum field_type type)
 		return copy_values(value, KTSTR_OP_KIND_COUNT, copy_op_kind);
 	case FIELD_MOVES:
 		return copy_values(value, WORKER_MOVES_MAX, copy_move);
+	case FIELD_OUTPUT:
+		return copy_output(value);
+	case FIELD_PAYLOAD_METRICS:
+		return copy_values(value, VERDICT_PAYLOAD_METRICS_MAX, copy_payload_metric);
 	case FIELD_PAGES:
 		return json_is_null(value) ? json_null() :
 					     copy_values(value, WORKER_NODES_MAX, copy_count);
@@ -417,6 +466,9 @@ static int read_into(struct outcome *read, json_t *verdict, struct ktstr_error *
 		r = copy_array(verdict, "timeline", event_fields, VERDICT_TIMELINE_MAX,
 			       json_object_get(read->stats, "timeline"), err);
 	if (r == 0)
+		r = copy_array(verdict, "payloads", payload_fields, VERDICT_PAYLOADS_MAX,
+			       json_object_get(read->stats, "payloads"), err);
+	if (r == 0)
 		r = copy_cleanup(verdict, read->stats, err);
 	if (r == 0)
 		r = copy_metrics(verdict, json_object_get(read->stats, "metrics"), err);
@@ -451,8 +503,8 @@ int outcome_read_verdict(struct outcome *outcome, struct sv json, struct ktstr_e
 		return error_set(err, -EBADMSG, "the guest's verdict: byte %d: %s", why.position,
 				 clean);
 	}
-	read->stats = json_pack("{s:[],s:n,s:n,s:{},s:[],s:i}", "cgroups", "window", "totals",
-				"metrics", "timeline", "cleanup_ns", 0);
+	read->stats = json_pack("{s:[],s:n,s:n,s:{},s:[],s:[],s:i}", "cgroups", "window", "totals",
+				"metrics", "timeline", "payloads", "cleanup_ns", 0);
 	read->workers = json_array();
 	r = json_is_object(verdict) ? read_into(read, verdict, err) :
 				      error_set(err, -EBADMSG, "it is no object");

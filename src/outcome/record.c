@@ -110,6 +110,16 @@ static json_t *timestamp_of(uint64_t unix_ns)
 	return json_string(stamp);
 }
 
+/* A field of the record that is a part of what the outcome's stats say. */
+static void derive_array(json_t *record, const char *field, const char *part)
+{
+	const json_t *stats = json_object_get(json_object_get(record, "outcome"), "stats");
+	json_t *array = json_object_get(stats, part);
+
+	if (json_is_array(array))
+		json_object_set(record, field, array);
+}
+
 void record_derive(json_t *record)
 {
 	const json_t *run = json_object_get(record, "run");
@@ -121,6 +131,8 @@ void record_derive(json_t *record)
 	json_object_set_new(record, "passed", json_boolean(state == KTSTR_PASS || state == KTSTR_SKIP));
 	json_object_set_new(record, "skipped", json_boolean(state == KTSTR_SKIP));
 	json_object_set_new(record, "stats", scenario_stats(json_object_get(record, "outcome")));
+	derive_array(record, "metrics", "payloads");
+	derive_array(record, "stimulus_events", "timeline");
 	json_object_set_new(record, "timestamp", timestamp_of(record_number(run, "started_unix_ns")));
 	json_object_set_new(record, "cleanup_duration_ms",
 			    teardown_ns ? json_integer((json_int_t)(teardown_ns / NS_PER_MS))

@@ -69,6 +69,7 @@ static void add_identity(json_t *json, const struct identity *identity)
 	json_object_set_new(json, "binary", string_or_null(identity->binary));
 	json_object_set_new(json, "topology", string_or_null(identity->topology));
 	json_object_set_new(json, "scheduler", string_or_null(identity->scheduler));
+	json_object_set_new(json, "payload", string_or_null(identity->payload));
 	json_object_set_new(json, "mode", string_or_null(identity->mode));
 	json_object_set_new(json, "seed", seed_string(identity->seed));
 	json_object_set_new(json, "disturbed", json_boolean(identity->disturbed));

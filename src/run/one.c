@@ -133,6 +133,7 @@ static void identify(const struct run_config *config, size_t index, struct resul
 		.binary = xstrdup(plan->program),
 		.topology = plan->host_only ? NULL : xstrdup(topology),
 		.scheduler = xstrdup(plan->has_scheduler ? plan->scheduler.name : "eevdf"),
+		.payload = plan->payload ? xstrdup(plan->payload) : NULL,
 		.mode = xstrdup(plan->host_only ? "host" : vm_mode_name(config->mode)),
 		.seed = run_seed(config, index),
 		.disturbed = config->disturb && !plan->host_only,

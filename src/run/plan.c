@@ -18,6 +18,7 @@ void test_plan_done(struct test_plan *plan)
 	free(plan->program);
 	free(plan->name);
 	free(plan->project_commit);
+	free(plan->payload);
 	free(plan->scheduler.name);
 	free(plan->scheduler.binary);
 	strings_done(&plan->scheduler.args);
@@ -215,6 +216,8 @@ static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error
 		r = get_bool(object, "ignored", &plan->ignored, err);
 	if (r == 0)
 		r = get_strings(object, "include_files", &plan->include_files, err);
+	if (r == 0 && json_object_get(object, "payload"))
+		r = get_string(object, "payload", &plan->payload, err);
 	if (r == 0)
 		r = parse_expectation(object, plan, err);
 	if (r == 0)

@@ -36,6 +36,7 @@ struct test_plan {
 	uint64_t memory_mib;          /* that the guest gets, contract L8 applied */
 	bool memory_overridden;       /* the user said how much */
 	uint64_t duration_ms, timeout_ms;
+	char *payload;                /* name of the primary one; NULL: none */
 	bool has_scheduler;
 	struct scheduler_plan scheduler;
 	struct strings include_files;

@@ -318,6 +318,40 @@ static int apply_to_place(struct ktstr_play *play, const struct ktstr_op *op,
 	}
 }
 
+/* `name` is the cgroup, NULL for the body's own; `args` go behind the payload's own. */
+static int op_run_payload(struct ktstr_play *play, const struct ktstr_op *op, struct ktstr_error *err)
+{
+	struct ktstr_payload_handle *handle;
+
+	if (!op->payload)
+		return error_set(err, -EINVAL, "no payload was given");
+	return ktstr_payload_spawn(play->ctx,
+				   &(const struct ktstr_payload_config){.payload = op->payload,
+									.args = op->args,
+									.cgroup = op->name,
+									.play = op->name ? play : NULL},
+				   &handle, err);
+}
+
+/* All that run of this payload. Its handle is the context's. */
+static int op_end_payload(struct ktstr_play *play, const struct ktstr_op *op, struct ktstr_error *err)
+{
+	struct ktstr_payload_handle *handle;
+	int r = -ENOENT;
+
+	if (!op->payload)
+		return error_set(err, -EINVAL, "no payload was given");
+	while ((handle = ctx_find_payload(play->ctx, op->payload))) {
+		r = op->kind == KTSTR_OP_KILL_PAYLOAD ?
+			    ktstr_payload_kill(handle, play->verdict, err, NULL) :
+			    ktstr_payload_wait(handle, play->verdict, err, NULL);
+		ktstr_payload_free(handle);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? error_set(err, r, "payload %s does not run", op->payload->name) : 0;
+}
+
 static int apply(struct ktstr_play *play, const struct ktstr_op *op, struct ktstr_error *err)
 {
 	int r;
@@ -347,10 +381,12 @@ static int apply(struct ktstr_play *play, const struct ktstr_op *op, struct ktst
 	case KTSTR_OP_UNFREEZE:
 	case KTSTR_OP_SET_LIMITS:
 		return apply_to_place(play, op, err);
-	case KTSTR_OP_NONE:
 	case KTSTR_OP_RUN_PAYLOAD:
+		return op_run_payload(play, op, err);
 	case KTSTR_OP_WAIT_PAYLOAD:
 	case KTSTR_OP_KILL_PAYLOAD:
+		return op_end_payload(play, op, err);
+	case KTSTR_OP_NONE:
 	case KTSTR_OP_KIND_COUNT:
 		break;
 	}

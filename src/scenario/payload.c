@@ -227,6 +227,16 @@ EXPORT void ktstr_payload_free(struct ktstr_payload_handle *handle)
 	free(handle);
 }
 
+struct ktstr_payload_handle *ctx_find_payload(const struct ktstr_ctx *ctx,
+					      const struct ktstr_payload *payload)
+{
+	struct ktstr_payload_handle *handle = ctx->payloads;
+
+	while (handle && handle->payload != payload)
+		handle = handle->next;
+	return handle;
+}
+
 void ctx_end_payloads(struct ktstr_ctx *ctx)
 {
 	while (ctx->payloads)

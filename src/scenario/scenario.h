@@ -58,6 +58,10 @@ uint64_t *ctx_random(struct ktstr_ctx *ctx);
 char *play_cgroup_file(struct ktstr_play *play, const char *cgroup, const char *file,
 		       struct ktstr_error *err);
 
+/* A handle of this payload that was not freed yet, or NULL. */
+struct ktstr_payload_handle *ctx_find_payload(const struct ktstr_ctx *ctx,
+					      const struct ktstr_payload *payload);
+
 /* Kills the payloads that a body left running. */
 void ctx_end_payloads(struct ktstr_ctx *ctx);
 

@@ -12,6 +12,7 @@ void verdict_done(struct ktstr_verdict *verdict)
 	worker_reports_done(&verdict->workers);
 	competitors_done(&verdict->competitors);
 	timeline_done(&verdict->timeline);
+	payload_records_done(&verdict->payloads);
 	*verdict = (struct ktstr_verdict){0};
 }
 

@@ -220,6 +220,71 @@ static void put_worker(struct json_out *json, const struct worker_report *report
 	jout_end(json);
 }
 
+static const char *polarity_word(enum ktstr_polarity polarity)
+{
+	static const char *const words[] = {
+		[KTSTR_POLARITY_UNKNOWN] = "Unknown",
+		[KTSTR_HIGHER_IS_BETTER] = "HigherBetter",
+		[KTSTR_LOWER_IS_BETTER] = "LowerBetter",
+		[KTSTR_TARGET_VALUE] = "TargetValue",
+	};
+
+	return (unsigned)polarity <= KTSTR_TARGET_VALUE ? words[polarity] : words[0];
+}
+
+static const char *stream_word(enum ktstr_metric_stream stream)
+{
+	static const char *const words[] = {
+		[KTSTR_STREAM_STDOUT] = "Stdout",
+		[KTSTR_STREAM_STDERR] = "Stderr",
+		[KTSTR_STREAM_SYNTHESIZED] = "Synthesized",
+	};
+
+	return words[stream];
+}
+
+/* M5 */
+static void put_payload_metric(struct json_out *json, const struct ktstr_metric *metric)
+{
+	jout_object(json, NULL);
+	jout_string(json, "name", metric->name);
+	jout_real(json, "value", metric->value);
+	jout_string(json, "polarity", polarity_word(metric->polarity));
+	if (metric->polarity == KTSTR_TARGET_VALUE)
+		jout_real(json, "target", metric->target);
+	jout_string(json, "unit", metric->unit);
+	jout_string(json, "source", "Json");
+	jout_string(json, "stream", stream_word(metric->stream));
+	jout_end(json);
+}
+
+/* P6 */
+static void put_payload(struct json_out *json, const struct payload_record *record)
+{
+	size_t count = record->metrics.len < VERDICT_PAYLOAD_METRICS_MAX ?
+			       record->metrics.len : VERDICT_PAYLOAD_METRICS_MAX;
+
+	jout_object(json, NULL);
+	put_count(json, "payload_index", record->index);
+	jout_string(json, "payload", record->payload);
+	jout_i64(json, "exit_code", record->exit_code);
+	jout_array(json, "metrics");
+	for (size_t i = 0; i < count; i++)
+		put_payload_metric(json, &record->metrics.at[i]);
+	jout_end(json);
+	jout_string(json, "stdout_tail", record->stdout_tail ?: "");
+	jout_string(json, "stderr_tail", record->stderr_tail ?: "");
+	jout_end(json);
+}
+
+static void put_payloads(struct json_out *json, const struct payload_records *records)
+{
+	jout_array(json, "payloads");
+	for (size_t i = 0; i < records->len && i < VERDICT_PAYLOADS_MAX; i++)
+		put_payload(json, records->at[i]);
+	jout_end(json);
+}
+
 void verdict_to_json(const struct ktstr_verdict *verdict, struct buf *buf)
 {
 	struct json_out json = {.buf = buf};
@@ -239,6 +304,7 @@ void verdict_to_json(const struct ktstr_verdict *verdict, struct buf *buf)
 		put_event(&json, event);
 	jout_end(&json);
 	put_count(&json, "cleanup_ns", verdict->cleanup_ns);
+	put_payloads(&json, &verdict->payloads);
 	jout_array(&json, "workers");
 	vec_each(report, &verdict->workers)
 		put_worker(&json, report);

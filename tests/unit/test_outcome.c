@@ -68,7 +68,16 @@ TEST(nothing_of_what_the_guest_half_writes_is_lost)
 				       .pages_known = true, .pages = {[2] = 9}};
 	struct cgroup_facts cg_0 = {.name = "cg_0"};
 	struct timeline_event event = {.name = "step", .elapsed_ns = 8, .op_kinds = UINT32_MAX};
+	struct payload_record *payload = xcalloc(1, sizeof(*payload));
 	json_t *said;
+
+	payload->payload = xstrdup("fio");
+	payload->exit_code = -9;
+	payload->stdout_tail = xstrdup("two\nlines\n");
+	payload_metrics_push(&payload->metrics, (struct ktstr_metric){
+		.name = xstrdup("iops"), .value = 1.5, .polarity = KTSTR_TARGET_VALUE, .target = 2,
+		.unit = xstrdup("1/s"), .stream = KTSTR_STREAM_STDERR});
+	verdict_payload(&verdict, payload);
 
 	cpuset_add(&worker.cpus, 3);
 	worker_reports_push(&verdict.workers, worker);
@@ -86,11 +95,12 @@ TEST(nothing_of_what_the_guest_half_writes_is_lost)
 	said = json_loads(buf_text(&text), 0, NULL);
 	CHECK(json_equal(json_object_get(said, "workers"), result.outcome.workers));
 	for (const char *const *key = (const char *const[]){"cgroups", "window", "metrics", "totals",
-							   "timeline", "cleanup_ns", NULL}; *key;
+							   "timeline", "cleanup_ns", "payloads", NULL};
+	     *key;
 	     key++)
 		CHECK(json_equal(json_object_get(said, *key),
 				 json_object_get(result.outcome.stats, *key)));
-	CHECK_EQ(json_object_size(result.outcome.stats), 6);
+	CHECK_EQ(json_object_size(result.outcome.stats), 7);
 	json_decref(said);
 }
 

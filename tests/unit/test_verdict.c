@@ -893,7 +893,8 @@ TEST(an_empty_verdict_as_json)
 	verdict_to_json(&verdict, &json);
 	CHECK_STR(buf_text(&json),
 		  "{\"state\":\"pass\",\"details\":[],\"metrics\":{},\"window\":null,"
-		  "\"cgroups\":[],\"totals\":null,\"timeline\":[],\"cleanup_ns\":0,\"workers\":[]}");
+		  "\"cgroups\":[],\"totals\":null,\"timeline\":[],\"cleanup_ns\":0,"
+		  "\"payloads\":[],\"workers\":[]}");
 }
 
 TEST(a_verdict_as_json_has_all_fields)
@@ -952,7 +953,7 @@ TEST(a_verdict_as_json_has_all_fields)
 		  "\"timeline\":[{\"name\":\"shrink\",\"elapsed_ns\":77,\"step\":1,\"end\":false,"
 		  "\"op_count\":3,\"op_kinds\":[\"set_cpuset\",\"spawn\"],\"cgroups\":2,"
 		  "\"workers\":4,\"iterations\":9,\"cpu_ns\":10,\"wait_ns\":11}],"
-		  "\"cleanup_ns\":13,"
+		  "\"cleanup_ns\":13,\"payloads\":[],"
 		  "\"workers\":[{\"cgroup\":\"cg_0\",\"index\":1,\"tid\":42,\"completed\":true,"
 		  "\"wait_status\":0,\"work_units\":3,\"iterations\":4,\"wall_ns\":1000,\"cpu_ns\":500,"
 		  "\"run_delay_ns\":200,\"sched_run_ns\":510,\"timeslices\":7,"

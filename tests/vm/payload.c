@@ -181,6 +181,18 @@ KTSTR_TEST(a_payload_past_its_deadline_is_an_error_that_names_it, .workloads = K
 	return 0;
 }
 
+/* OP-3: a payload beside workers, in their cgroup */
+KTSTR_TEST(a_step_runs_a_payload, .workloads = KTSTR_PAYLOADS(&sleeper, &shell), .cores = 2)
+{
+	return ktstr_run_scenario(ctx, verdict, err, &(const struct ktstr_scenario){
+		KTSTR_CGROUPS({.name = "cg_0", .workers = 1}, {.name = "cg_1", .empty = true}),
+		KTSTR_STEPS({.name = "started", .hold = KTSTR_FIXED(100000000),
+			     KTSTR_OPS(KTSTR_RUN_PAYLOAD("cg_1", &sleeper, "1"),
+				       KTSTR_RUN_PAYLOAD("cg_0", &shell, "exit 0"))},
+			    {.name = "ended", .hold = KTSTR_FIXED(100000000),
+			     KTSTR_OPS(KTSTR_WAIT_PAYLOAD(&shell), KTSTR_KILL_PAYLOAD(&sleeper))})});
+}
+
 /* --- the jemalloc worker and probe (seed 004) -------------------------------------------------------- */
 
 #define KNOWN_BYTES (16ull * MIB)
