@@ -2,12 +2,12 @@
 /* payload.c - payloads in a test body: where they run, and where what they measured goes. */
 #include <errno.h>
 
+#include <ktstr/jemalloc_worker_contract.h>
+
 #include "base/export.h"
 #include "payload/payload.h"
 #include "scenario/cgroup.h"
 #include "scenario/scenario.h"
-
-#define MARKER_PREFIX "/tmp/ktstr-worker-ready-"
 
 struct ktstr_payload_handle {
 	struct ktstr_ctx *ctx;
@@ -247,7 +247,7 @@ EXPORT int ktstr_wait_for_worker_ready(struct ktstr_payload_handle *handle, uint
 				       uint64_t timeout_ns, const char *role,
 				       const char *exit_code_legend, struct ktstr_error *err)
 {
-	AUTO(free) char *marker = xasprintf(MARKER_PREFIX "%u", pid);
+	const struct worker_ready_path marker = worker_ready_marker_path(pid);
 
-	return payload_wait_marker(handle->child, marker, timeout_ns, role, pid, exit_code_legend, err);
+	return payload_wait_marker(handle->child, marker.text, timeout_ns, role, pid, exit_code_legend, err);
 }

@@ -197,6 +197,23 @@ a8_static_with_debug_information_and_no_ktstr() {
 }
 fact a8_static_with_debug_information_and_no_ktstr worker
 
+# the check for threads, then the buffer is mapped, the marker made, then the line printed; the buffer is never given back
+a1_a4_a7_r5_the_order_is_to_the_letter() {
+	local order
+
+	timeout 3 strace -f -e trace=mmap,munmap,openat,write,pause,clock_nanosleep -o "$dir/strace" \
+		"$worker" $((16 * mib)) >/dev/null 2>&1
+	order=$(awk '/openat.*"\/proc\/self\/task"/ { print "check" }
+		/mmap\(NULL, (1[6-9]|2[0-9])[0-9]{6},/ { print "map" }
+		/openat.*ktstr-worker-ready/ { print "marker" }
+		/write\(1, "jemalloc-alloc-worker ready pid=/ { print "line" }
+		/munmap\(0x[0-9a-f]+, (1[6-9]|2[0-9])[0-9]{6}\)/ { print "unmap" }' "$dir/strace" |
+		paste -sd' ')
+	rm -f /tmp/ktstr-worker-ready-*
+	[ "$order" = "check map marker line" ] || { echo "$order"; tail -n 20 "$dir/strace"; return 1; }
+}
+fact a1_a4_a7_r5_the_order_is_to_the_letter "worker strace"
+
 # ---- the probe and the worker ----
 
 j3_j9_it_reads_what_the_worker_allocated() {
@@ -228,7 +245,7 @@ j10_j11_snapshots_at_an_interval() {
 }
 fact j10_j11_snapshots_at_an_interval worker
 
-j8_ten_runs_against_threads_that_end() {
+j7_j8_ten_runs_against_threads_that_end() {
 	local i most=0 seen
 
 	start_worker --churn $mib || return 1
@@ -241,7 +258,7 @@ j8_ten_runs_against_threads_that_end() {
 	stop || return 1
 	between $most 2 1000
 }
-fact j8_ten_runs_against_threads_that_end worker
+fact j7_j8_ten_runs_against_threads_that_end worker
 
 j8_a_thousand_snapshots_of_threads_that_end() {
 	start_worker --churn $mib && json --snapshots 1000 --interval-ms 1 &&

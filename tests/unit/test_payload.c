@@ -6,6 +6,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <ktstr/jemalloc_worker_contract.h>
+#include <ktstr/payloads.h>
+
 #include "payload/payload.h"
 
 #include "../fuzz/fuzz_payload.c"
@@ -505,6 +508,44 @@ TEST(a_missing_program_is_an_error_in_words)
 	CHECK_HAS(err.msg, "payload p: start no-such-program-of-ktstr");
 }
 
+/* --- the contract's words ------------------------------------------------------------------------------------ */
+
+TEST(R1_R2_R3_R7_R8_R11_wire_constants_are_to_the_letter)
+{
+	CHECK_STR(WORKER_READY_MARKER_PREFIX, "/tmp/ktstr-worker-ready-");
+	CHECK_STR(worker_ready_marker_path(1234).text, "/tmp/ktstr-worker-ready-1234");
+	CHECK_STR(worker_ready_marker_path(UINT32_MAX).text, "/tmp/ktstr-worker-ready-4294967295");
+	CHECK_STR(WORKER_READY_MARKER_OVERRIDE_ENV, "KTSTR_WORKER_READY_MARKER_OVERRIDE");
+	CHECK_STR(WORKER_STDERR_PREFIX, "jemalloc-alloc-worker:");
+	CHECK_STR(WORKER_STDOUT_READY_PREFIX, "jemalloc-alloc-worker ready");
+}
+
+/* the 101 entry is ours: "internal failure" */
+TEST(R18_legends_name_each_exit_code)
+{
+	CHECK_STR(KTSTR_WORKER_LEGEND,
+		  "2=bytes==0, 3=/proc/self/task thread count != 1, 4=ready-marker write failed, 5=argument "
+		  "parse failed, 6=/proc/self/task unreadable, 101=internal failure, negative=killed by signal");
+	CHECK_STR(KTSTR_WORKER_LEGEND_CHURN,
+		  "2=bytes==0, 4=ready-marker write failed, 5=argument parse failed, 101=internal failure, "
+		  "negative=killed by signal");
+}
+
+TEST(P3_fixtures_share_a_binary_and_not_a_name)
+{
+	CHECK_STR(ktstr_jemalloc_alloc_worker.name, "jemalloc_alloc_worker");
+	CHECK_STR(ktstr_jemalloc_alloc_worker_churn.name, "jemalloc_alloc_worker_churn");
+	CHECK_STR(ktstr_jemalloc_alloc_worker_churn.binary, ktstr_jemalloc_alloc_worker.binary);
+	CHECK_STR(ktstr_jemalloc_alloc_worker_churn.default_args[0], "--churn");
+	CHECK_EQ(ktstr_jemalloc_alloc_worker.output, KTSTR_OUTPUT_EXIT_CODE);
+	CHECK_STR(ktstr_jemalloc_probe.name, "jemalloc_probe");
+	CHECK_EQ(ktstr_jemalloc_probe.output, KTSTR_OUTPUT_JSON);
+	CHECK_EQ(ktstr_jemalloc_probe.default_checks[0].kind, KTSTR_CHECK_EXIT_CODE);
+	CHECK_EQ(ktstr_jemalloc_probe.default_checks[0].code, 0);
+	CHECK_STR(ktstr_jemalloc_probe_no_exit_check.binary, ktstr_jemalloc_probe.binary);
+	CHECK(!ktstr_jemalloc_probe_no_exit_check.default_checks);
+}
+
 /* --- R12 to R18 -------------------------------------------------------------------------------------------- */
 
 static int wait_marker(const char *script_fmt, uint64_t timeout_ns, struct ktstr_error *err)
@@ -548,6 +589,17 @@ TEST(R14_a_deadline_names_the_marker)
 	CHECK_EQ(wait_marker("exec sleep 100", 150 * NS_PER_MS, &err), -ETIMEDOUT);
 	CHECK_HAS(err.msg, "worker pid=77 did not create ready marker /tmp/ktstr-unit.");
 	CHECK_HAS(err.msg, "/ready within 150ms");
+}
+
+TEST(R16_a_passed_deadline_kills_nobody)
+{
+	struct payload_child *child = start_sh("exec sleep 100", 20 * NS_PER_S);
+
+	CHECK_EQ(payload_wait_marker(child, "/tmp/ktstr-unit-no-marker", 10 * NS_PER_MS, "worker", 77, "",
+				     NULL), -ETIMEDOUT);
+	CHECK(!payload_child_ended(child));
+	CHECK(is_alive(payload_child_pid(child)));
+	payload_child_free(child);
 }
 
 TEST(R15_a_worker_that_ends_after_its_marker_is_told)
