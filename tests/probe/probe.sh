@@ -439,7 +439,9 @@ fact a_sidecar_that_cannot_be_appended_to_is_exit_3
 # ---- jemalloc in shared objects ----
 
 expected() { jq -nc --argjson n "$1" '[range($n + 1) | [1000000 + ., .]]'; }
-numbers() { query -c '[.snapshots[-1].threads[] | [.allocated_bytes, .deallocated_bytes]] | sort'; }
+numbers() { # of the last snapshot; a thread that could not be read says why
+	query -c "[.snapshots[-1].threads[] | [.allocated_bytes, .deallocated_bytes, (.error_kind, .error | values)]] | sort"
+}
 
 a_stripped_shared_object_is_asked_once() {
 	rm -rf "$KTSTR_CACHE_DIR"
