@@ -54,6 +54,7 @@ static int place_fds(const struct spawn_config *config)
 
 static int become(const struct spawn_config *config, pid_t parent)
 {
+	const struct sched_param lowest = {.sched_priority = 1};
 	sigset_t none;
 	int r;
 
@@ -81,6 +82,10 @@ static int become(const struct spawn_config *config, pid_t parent)
 		return r;
 	if (config->own_session && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
 		return -errno;
+	if (config->cpus && sched_setaffinity(0, sizeof(*config->cpus), config->cpus) < 0)
+		return -errno;
+	if (config->first_thread_first)
+		(void)sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest);        /* see spawn.h */
 	if (close_range(3 + config->keep_fd_count, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return -errno;
 	execvpe(config->argv[0], (char *const *)config->argv,

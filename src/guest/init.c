@@ -25,8 +25,8 @@ static void put_hello(struct card *card, uint64_t boot_ns)
 
 /*
  * Everything that no request has a say in, up to the doorbell at which a template is taken; clones
- * come out of that doorbell with another card. A cold boot does not ring: between a stop and its
- * going on, vCPUs may run on for as long as the host takes, and two such boots would differ.
+ * come out of that doorbell with another card. In det a cold boot rings too, so that it is the same
+ * run as a clone, instruction by instruction: only the host knows whether it saves in between.
  */
 static int become_template(struct card *card, uint64_t boot_ns, struct ktstr_error *err)
 {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "vm/qmp.h"
+#include "vm/seat.h"
 
 #define START_NS (20 * NS_PER_S)        /* exec to the end of the QMP handshake */
 #define COMMAND_NS (10 * NS_PER_S)
@@ -25,6 +26,7 @@ struct vm {
 	struct child qemu;
 	struct qmp qmp;
 	char *log_path;
+	int seat;               /* of seat_take(), or -1 */
 	bool ended;
 	int status;             /* of waitpid(), once ended */
 };
@@ -35,6 +37,7 @@ void vm_free(struct vm *vm)
 		return;
 	child_done(&vm->qemu);
 	qmp_done(&vm->qmp);
+	seat_leave(vm->seat);
 	free(vm->log_path);
 	free(vm);
 }
@@ -78,9 +81,15 @@ static int start_qemu(const struct vm_config *config, struct vm *vm, int qemu_en
 		.keep_fd = {qemu_end, config->card_fd, config->shell_fd},
 		.keep_fd_count = config->shell ? 3 : 2,
 	};
+	cpu_set_t seat;
 
 	if (log_fd < 0)
 		return error_sys(err, "create %s", vm->log_path);
+	if (config->mode == VM_DET) {
+		vm->seat = seat_take(&seat);
+		spawn.cpus = vm->seat >= 0 ? &seat : NULL;
+		spawn.first_thread_first = true;
+	}
 	return child_spawn(&spawn, &vm->qemu, err);
 }
 
@@ -149,6 +158,7 @@ int vm_start(const struct vm_config *config, struct vm **ret_vm, struct ktstr_er
 	int ends[2], r;
 
 	vm->qemu = CHILD_NONE;
+	vm->seat = -1;
 	vm->log_path = xasprintf("%s/qemu.log", config->dir);
 	vm->qmp.fd = -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
