@@ -349,7 +349,7 @@ int session_run(const struct session_config *config, struct session *ret_session
 	if (r < 0)
 		return r;
 	if (vm.mode == VM_DET && !vm.clone)
-		follow.card.map->flags = WIRE_CARD_TEMPLATE;
+		follow.card.map->flags = WIRE_CARD_TEMPLATE | WIRE_CARD_HOLD_TIMERS;
 	vm.card_fd = follow.card.fd;
 	show_window(&follow);
 	if (config->on_stage)
