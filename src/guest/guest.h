@@ -63,8 +63,6 @@ int machine_personalize(const struct wire_run *run, struct ktstr_error *err);
 struct timers {
 	void *apic;                           /* registers of the CPU that one is on, or MAP_FAILED */
 	cpu_set_t home, held;                 /* where PID 1 may run; whose timers are held */
-	bool has_clock;                       /* the real-time clock is held */
-	uint8_t rtc_register_a;
 };
 
 /*

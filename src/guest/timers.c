@@ -8,7 +8,9 @@
  * Each CPU has a timer in its local APIC (Intel SDM volume 3, 11.5.4), all at one address, so we go
  * to each. The others sleep from then on, unless somebody interrupts them; ours is last. QEMU's
  * real-time clock (MC146818A) has one for its alarm, a day ahead, if nothing nearer; a divider held in
- * reset stops it. Linux has switched off the PIT and does not ask the ACPI timer for interrupts.
+ * reset stops it. It stays so: QEMU would tell of its going on over QMP, with a timer of host time to
+ * tell no more for a second, and that timer would end some vCPU's turn. Linux keeps its own time. It
+ * has switched off the PIT and does not ask the ACPI timer for interrupts.
  */
 #include <fcntl.h>
 #include <sys/io.h>
@@ -69,17 +71,16 @@ static void release(struct timers *timers)
 }
 
 /* The kernel's own accesses do not come in between: it has none after boot. */
-static void hold_clock(struct timers *timers)
+static void stop_clock(void)
 {
-	outb(RTC_REGISTER_A, RTC_PORT);
-	timers->rtc_register_a = inb(RTC_PORT + 1);
-	outb((unsigned char)((timers->rtc_register_a & ~RTC_DIVIDER) | RTC_DIVIDER_RESET), RTC_PORT + 1);
-}
+	unsigned char value;
 
-static void release_clock(const struct timers *timers)
-{
+	if (ioperm(RTC_PORT, 2, 1) < 0)
+		return;
 	outb(RTC_REGISTER_A, RTC_PORT);
-	outb(timers->rtc_register_a, RTC_PORT + 1);
+	value = inb(RTC_PORT + 1);
+	outb((unsigned char)((value & ~RTC_DIVIDER) | RTC_DIVIDER_RESET), RTC_PORT + 1);
+	(void)ioperm(RTC_PORT, 2, 0);
 }
 
 static unsigned first_cpu(const struct timers *timers)
@@ -110,17 +111,12 @@ void timers_hold(struct timers *timers)
 	if (!go_to(first))
 		return;
 	(void)nanosleep(&quiet, NULL);
-	timers->has_clock = ioperm(RTC_PORT, 2, 1) == 0;
-	if (timers->has_clock)
-		hold_clock(timers);
+	stop_clock();
 	hold(timers, first);
 }
 
 void timers_release(struct timers *timers)
 {
-	if (timers->has_clock)
-		release_clock(timers);
-	(void)ioperm(RTC_PORT, 2, 0);
 	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
 		if (CPU_ISSET(cpu, &timers->held) && go_to(cpu))
 			release(timers);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 
 #include "vm/qmp.h"
 #include "vm/seat.h"
+#include "vm/still.h"
 
 #define START_NS (20 * NS_PER_S)        /* exec to the end of the QMP handshake */
 #define COMMAND_NS (10 * NS_PER_S)
@@ -27,6 +29,7 @@ struct vm {
 	struct qmp qmp;
 	char *log_path;
 	int seat;               /* of seat_take(), or -1 */
+	struct still still;     /* det: while the guest runs */
 	bool ended;
 	int status;             /* of waitpid(), once ended */
 };
@@ -35,6 +38,9 @@ void vm_free(struct vm *vm)
 {
 	if (!vm)
 		return;
+	if (vm->qemu.pid > 0)
+		(void)kill(vm->qemu.pid, SIGKILL);        /* first: what goes on now would be another run */
+	still_end(&vm->still);
 	child_done(&vm->qemu);
 	qmp_done(&vm->qmp);
 	seat_leave(vm->seat);
@@ -98,6 +104,7 @@ static int explain_start(struct vm *vm, int r, struct ktstr_error *err)
 {
 	AUTO(buf_done) struct buf how = {0};
 
+	still_end(&vm->still);
 	if (r != -ECONNRESET ||
 	    child_wait(&vm->qemu, deadline_in(COMMAND_NS), &vm->status) < 0)
 		return error_wrap(err, r, "QEMU did not start");
@@ -141,13 +148,23 @@ static int restore(struct qmp *qmp, const char *template_dir, struct deadline de
 int vm_save_state(struct vm *vm, const char *template_dir, struct ktstr_error *err)
 {
 	struct deadline deadline = deadline_in(SAVE_NS);
-	int r = set_migration(&vm->qmp, deadline, err);
+	int r;
 
+	still_end(&vm->still);
+	r = set_migration(&vm->qmp, deadline, err);
 	if (r == 0)
 		r = qmp_execute(&vm->qmp, "migrate", state_uri(template_dir), deadline, NULL, err);
 	if (r == 0)
 		r = qmp_await_status(&vm->qmp, "MIGRATION", "completed", deadline, err);
 	return r < 0 ? error_wrap(err, r, "save template %s", template_dir) : 0;
+}
+
+static void keep_still(struct vm *vm)
+{
+	struct ktstr_error err = {0};
+
+	if (still_begin(vm->qemu.pid, &vm->still, &err) < 0)
+		log_debug("det: runs may differ now and then: %s", err.msg);
 }
 
 int vm_start(const struct vm_config *config, struct vm **ret_vm, struct ktstr_error *err)
@@ -172,6 +189,8 @@ int vm_start(const struct vm_config *config, struct vm **ret_vm, struct ktstr_er
 	r = qmp_handshake(&vm->qmp, deadline, err);
 	if (r == 0 && config->clone)
 		r = restore(&vm->qmp, config->template_dir, deadline, err);
+	if (r == 0 && config->mode == VM_DET)
+		keep_still(vm);
 	if (r == 0)
 		r = qmp_execute(&vm->qmp, "cont", NULL, deadline, NULL, err);
 	if (r < 0)
@@ -212,6 +231,7 @@ int vm_wait(struct vm *vm, struct deadline deadline, int cancel_fd, enum vm_even
 		if (r == 1)
 			return 0;
 		if (r == -ECONNRESET) {
+			still_end(&vm->still);
 			if (!vm->ended && child_wait(&vm->qemu, deadline_in(COMMAND_NS), &vm->status) < 0)
 				return error_wrap(err, r, "QEMU closed QMP and did not end");
 			vm->ended = true;
