@@ -84,7 +84,7 @@ static int become(const struct spawn_config *config, pid_t parent)
 		return -errno;
 	if (config->cpus && sched_setaffinity(0, sizeof(*config->cpus), config->cpus) < 0)
 		return -errno;
-	if (config->first_thread_first)
+	if (0)
 		(void)sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest);        /* see spawn.h */
 	if (close_range(3 + config->keep_fd_count, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return -errno;

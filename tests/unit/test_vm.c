@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -134,6 +135,7 @@ static pid_t start_napper(unsigned *count)
 	pthread_t thread;
 
 	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)pthread_create(&thread, NULL, count_naps, count);
 		for (;;)
 			pause();
@@ -175,9 +177,11 @@ TEST(a_process_without_a_second_thread_is_an_error)
 	struct still still = {0};
 	pid_t pid = fork();
 
-	if (pid == 0)
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			pause();
+	}
 	CHECK_EQ(still_begin(pid, &still, &err), -EAGAIN);
 	CHECK_STR(err.msg, "stop QEMU's RCU thread: it does not sleep");
 	CHECK_EQ(still.tid, 0);
