@@ -82,10 +82,10 @@ static int become(const struct spawn_config *config, pid_t parent)
 		return r;
 	if (config->own_session && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
 		return -errno;
-	if (config->cpus && sched_setaffinity(0, sizeof(*config->cpus), config->cpus) < 0)
+	if (config->ahead_on &&
+	    sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) == 0 &&
+	    sched_setaffinity(0, sizeof(*config->ahead_on), config->ahead_on) < 0)
 		return -errno;
-	if (0)
-		(void)sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest);        /* see spawn.h */
 	if (close_range(3 + config->keep_fd_count, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return -errno;
 	execvpe(config->argv[0], (char *const *)config->argv,

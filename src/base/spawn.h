@@ -31,12 +31,11 @@ struct spawn_config {
 	const char *cgroup_procs;         /* a cgroup's file that it writes itself into, or NULL */
 	bool share_group;                 /* stay in our process group: a terminal is wanted */
 	bool own_session;                 /* lead a session whose terminal stdin_fd is */
-	const cpu_set_t *cpus;            /* where it may run; NULL: where we may */
 	/*
-	 * Its first thread is SCHED_FIFO, those that it starts are not; where we may not have that
-	 * (sched(7): CAP_SYS_NICE or RLIMIT_RTPRIO), they are equals.
+	 * On these CPUs only, its first thread ahead of those that it starts: SCHED_FIFO, which those do
+	 * not inherit. Where we may not have that (sched(7): CAP_SYS_NICE or RLIMIT_RTPRIO), neither.
 	 */
-	bool first_thread_first;
+	const cpu_set_t *ahead_on;
 };
 
 struct child {

@@ -93,8 +93,7 @@ static int start_qemu(const struct vm_config *config, struct vm *vm, int qemu_en
 		return error_sys(err, "create %s", vm->log_path);
 	if (config->mode == VM_DET) {
 		vm->seat = seat_take(&seat);
-		spawn.cpus = vm->seat >= 0 ? &seat : NULL;
-		spawn.first_thread_first = true;
+		spawn.ahead_on = vm->seat >= 0 ? &seat : NULL;
 	}
 	return child_spawn(&spawn, &vm->qemu, err);
 }

@@ -96,7 +96,7 @@ TEST(a_shell_clones_the_template_of_a_test)
 TEST(det_guests_are_spread_over_the_cpus)
 {
 	cpu_set_t ours, set;
-	int guests[CPU_SETSIZE] = {0}, seats[2 * CPU_SETSIZE], count;
+	int guests[CPU_SETSIZE] = {0}, seats[2 * CPU_SETSIZE] = {0}, count;
 
 	CHECK_EQ(sched_getaffinity(0, sizeof(ours), &ours), 0);
 	count = CPU_COUNT(&ours);
