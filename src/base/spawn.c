@@ -54,6 +54,7 @@ static int place_fds(const struct spawn_config *config)
 
 static int become(const struct spawn_config *config, pid_t parent)
 {
+	const struct sched_param lowest = {.sched_priority = 1};
 	sigset_t none;
 	int r;
 
@@ -80,6 +81,10 @@ static int become(const struct spawn_config *config, pid_t parent)
 	if (r < 0)
 		return r;
 	if (config->own_session && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+		return -errno;
+	if (config->ahead_on &&
+	    sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) == 0 &&
+	    sched_setaffinity(0, sizeof(*config->ahead_on), config->ahead_on) < 0)
 		return -errno;
 	if (close_range(3 + config->keep_fd_count, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return -errno;

@@ -9,6 +9,7 @@
 #ifndef BASE_SPAWN_H
 #define BASE_SPAWN_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -30,6 +31,11 @@ struct spawn_config {
 	const char *cgroup_procs;         /* a cgroup's file that it writes itself into, or NULL */
 	bool share_group;                 /* stay in our process group: a terminal is wanted */
 	bool own_session;                 /* lead a session whose terminal stdin_fd is */
+	/*
+	 * On these CPUs only, its first thread ahead of those that it starts: SCHED_FIFO, which those do
+	 * not inherit. Where we may not have that (sched(7): CAP_SYS_NICE or RLIMIT_RTPRIO), neither.
+	 */
+	const cpu_set_t *ahead_on;
 };
 
 struct child {

@@ -8,6 +8,8 @@
 #ifndef GUEST_GUEST_H
 #define GUEST_GUEST_H
 
+#include <sched.h>
+
 #include "base/base.h"
 #include "topology/topology.h"
 #include "wire/wire.h"
@@ -55,6 +57,20 @@ void machine_settle(void);
 
 /* Make a clone an individual: its random numbers, and the time of day. */
 int machine_personalize(const struct wire_run *run, struct ktstr_error *err);
+
+/* --- timers.c: a guest in which nothing will happen by itself ----------------------------------------- */
+
+struct timers {
+	void *apic;                           /* registers of the CPU that one is on, or MAP_FAILED */
+	cpu_set_t home, held;                 /* where PID 1 may run; whose timers are held */
+};
+
+/*
+ * Between the two no CPU has a timer, and only what PID 1 does makes anything happen; it stays on
+ * one CPU. Without an APIC in memory nothing is held.
+ */
+void timers_hold(struct timers *timers);
+void timers_release(struct timers *timers);
 
 /* --- request.c: what the host asked for ------------------------------------------------------------- */
 

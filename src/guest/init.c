@@ -25,11 +25,13 @@ static void put_hello(struct card *card, uint64_t boot_ns)
 
 /*
  * Everything that no request has a say in, up to the doorbell at which a template is taken; clones
- * come out of that doorbell with another card. A cold boot does not ring: between a stop and its
- * going on, vCPUs may run on for as long as the host takes, and two such boots would differ.
+ * come out of that doorbell with another card. In det a cold boot rings too, so that it is the same
+ * run as a clone, instruction by instruction: only the host knows whether it saves in between.
  */
 static int become_template(struct card *card, uint64_t boot_ns, struct ktstr_error *err)
 {
+	bool hold = card->map->flags & WIRE_CARD_HOLD_TIMERS;
+	struct timers timers;
 	int r = machine_prepare(err);
 
 	if (r < 0) {
@@ -39,7 +41,11 @@ static int become_template(struct card *card, uint64_t boot_ns, struct ktstr_err
 	machine_settle();
 	if (!(card->map->flags & WIRE_CARD_TEMPLATE))
 		return 0;
+	if (hold)
+		timers_hold(&timers);
 	card_ring(card, WIRE_BELL_TEMPLATE);
+	if (hold)
+		timers_release(&timers);
 	r = card_reopen(card, err);
 	if (r == 0)
 		put_hello(card, boot_ns);        /* this card has not heard the first */

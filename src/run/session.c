@@ -248,6 +248,7 @@ static int on_pause(struct follow *follow, struct ktstr_error *err)
 	switch (follow->bell) {
 	case WIRE_BELL_DONE:
 		return end_with(follow, SESSION_DONE, NULL);
+	case WIRE_BELL_TEMPLATE:        /* a cold boot goes the way of a clone: on, with an empty log */
 	case WIRE_BELL_DRAIN:
 		card_reset_log(&follow->card);
 		follow->bell = -1;
@@ -347,6 +348,8 @@ int session_run(const struct session_config *config, struct session *ret_session
 	r = card_make(config->request, config->nonce, &follow.card, err);
 	if (r < 0)
 		return r;
+	if (vm.mode == VM_DET && !vm.clone)
+		follow.card.map->flags = WIRE_CARD_TEMPLATE | WIRE_CARD_HOLD_TIMERS;
 	vm.card_fd = follow.card.fd;
 	show_window(&follow);
 	if (config->on_stage)

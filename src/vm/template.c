@@ -135,7 +135,7 @@ static int boot_into(const struct template_config *config, const char *dir, stru
 	r = card_make(sv_bytes(request.data, request.len), 1, &card, err);
 	if (r < 0)
 		return r;
-	card.map->flags = WIRE_CARD_TEMPLATE;
+	card.map->flags = WIRE_CARD_TEMPLATE | (config->vm->mode == VM_DET ? WIRE_CARD_HOLD_TIMERS : 0);
 	vm_config.card_fd = card.fd;
 	vm_config.template_dir = dir;
 	vm_config.clone = vm_config.shell = false;

@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "vm/qmp.h"
+#include "vm/seat.h"
+#include "vm/still.h"
 
 #define START_NS (20 * NS_PER_S)        /* exec to the end of the QMP handshake */
 #define COMMAND_NS (10 * NS_PER_S)
@@ -25,6 +28,8 @@ struct vm {
 	struct child qemu;
 	struct qmp qmp;
 	char *log_path;
+	int seat;               /* of seat_take(), or -1 */
+	struct still still;     /* det: while the guest runs */
 	bool ended;
 	int status;             /* of waitpid(), once ended */
 };
@@ -33,8 +38,12 @@ void vm_free(struct vm *vm)
 {
 	if (!vm)
 		return;
+	if (vm->qemu.pid > 0)
+		(void)kill(vm->qemu.pid, SIGKILL);        /* first: what goes on now would be another run */
+	still_end(&vm->still);
 	child_done(&vm->qemu);
 	qmp_done(&vm->qmp);
+	seat_leave(vm->seat);
 	free(vm->log_path);
 	free(vm);
 }
@@ -78,9 +87,14 @@ static int start_qemu(const struct vm_config *config, struct vm *vm, int qemu_en
 		.keep_fd = {qemu_end, config->card_fd, config->shell_fd},
 		.keep_fd_count = config->shell ? 3 : 2,
 	};
+	cpu_set_t seat;
 
 	if (log_fd < 0)
 		return error_sys(err, "create %s", vm->log_path);
+	if (config->mode == VM_DET) {
+		vm->seat = seat_take(&seat);
+		spawn.ahead_on = vm->seat >= 0 ? &seat : NULL;
+	}
 	return child_spawn(&spawn, &vm->qemu, err);
 }
 
@@ -89,6 +103,7 @@ static int explain_start(struct vm *vm, int r, struct ktstr_error *err)
 {
 	AUTO(buf_done) struct buf how = {0};
 
+	still_end(&vm->still);
 	if (r != -ECONNRESET ||
 	    child_wait(&vm->qemu, deadline_in(COMMAND_NS), &vm->status) < 0)
 		return error_wrap(err, r, "QEMU did not start");
@@ -132,13 +147,23 @@ static int restore(struct qmp *qmp, const char *template_dir, struct deadline de
 int vm_save_state(struct vm *vm, const char *template_dir, struct ktstr_error *err)
 {
 	struct deadline deadline = deadline_in(SAVE_NS);
-	int r = set_migration(&vm->qmp, deadline, err);
+	int r;
 
+	still_end(&vm->still);
+	r = set_migration(&vm->qmp, deadline, err);
 	if (r == 0)
 		r = qmp_execute(&vm->qmp, "migrate", state_uri(template_dir), deadline, NULL, err);
 	if (r == 0)
 		r = qmp_await_status(&vm->qmp, "MIGRATION", "completed", deadline, err);
 	return r < 0 ? error_wrap(err, r, "save template %s", template_dir) : 0;
+}
+
+static void keep_still(struct vm *vm)
+{
+	struct ktstr_error err = {0};
+
+	if (still_begin(vm->qemu.pid, &vm->still, &err) < 0)
+		log_debug("det: runs may differ now and then: %s", err.msg);
 }
 
 int vm_start(const struct vm_config *config, struct vm **ret_vm, struct ktstr_error *err)
@@ -149,6 +174,7 @@ int vm_start(const struct vm_config *config, struct vm **ret_vm, struct ktstr_er
 	int ends[2], r;
 
 	vm->qemu = CHILD_NONE;
+	vm->seat = -1;
 	vm->log_path = xasprintf("%s/qemu.log", config->dir);
 	vm->qmp.fd = -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
@@ -162,6 +188,8 @@ int vm_start(const struct vm_config *config, struct vm **ret_vm, struct ktstr_er
 	r = qmp_handshake(&vm->qmp, deadline, err);
 	if (r == 0 && config->clone)
 		r = restore(&vm->qmp, config->template_dir, deadline, err);
+	if (r == 0 && config->mode == VM_DET)
+		keep_still(vm);
 	if (r == 0)
 		r = qmp_execute(&vm->qmp, "cont", NULL, deadline, NULL, err);
 	if (r < 0)
@@ -202,6 +230,7 @@ int vm_wait(struct vm *vm, struct deadline deadline, int cancel_fd, enum vm_even
 		if (r == 1)
 			return 0;
 		if (r == -ECONNRESET) {
+			still_end(&vm->still);
 			if (!vm->ended && child_wait(&vm->qemu, deadline_in(COMMAND_NS), &vm->status) < 0)
 				return error_wrap(err, r, "QEMU closed QMP and did not end");
 			vm->ended = true;

@@ -43,6 +43,7 @@
 #define WIRE_CARD_MAGIC 0x4452434b5254534bull      /* "KSTRKCRD" */
 #define WIRE_CARD_SIZE (256ull << 20)
 #define WIRE_CARD_TEMPLATE 1u                      /* ring WIRE_BELL_TEMPLATE before reading the request */
+#define WIRE_CARD_HOLD_TIMERS 2u                   /* while it rings: nothing may happen by itself */
 #define WIRE_REQUEST_OFFSET 4096ull
 #define WIRE_LOG_SIZE_MIN (16ull << 20)            /* what a request must leave for the log */
 

@@ -217,6 +217,30 @@ TEST(kept_descriptors_arrive_at_three_and_up)
 	close(b[0]);
 }
 
+TEST(a_child_runs_where_it_is_told_to)
+{
+	AUTO(child_done) struct child child = CHILD_NONE;
+	const char *argv[] = {"sleep", "100", NULL};
+	struct spawn_config config = {.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
+	cpu_set_t ours, one, have;
+	bool may;
+	int cpu = 0;
+
+	CHECK_EQ(sched_getaffinity(0, sizeof(ours), &ours), 0);
+	while (!CPU_ISSET(cpu, &ours))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	config.ahead_on = &one;
+	may = sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){1}) == 0;
+	(void)sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0});
+	CHECK_EQ(child_spawn(&config, &child, NULL), 0);
+	CHECK_EQ(sched_getaffinity(child.pid, sizeof(have), &have), 0);
+	/* who may not have it gets the child all the same */
+	CHECK(CPU_EQUAL(&have, may ? &one : &ours));
+	CHECK_EQ(sched_getscheduler(child.pid), may ? SCHED_FIFO | SCHED_RESET_ON_FORK : SCHED_OTHER);
+}
+
 TEST(a_file_is_replaced_whole_or_not_at_all)
 {
 	char dir[] = "/tmp/ktstr-unit.XXXXXX";

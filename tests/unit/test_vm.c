@@ -2,13 +2,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "test.h"
 #include "vm/qmp.h"
+#include "vm/seat.h"
+#include "vm/still.h"
 #include "vm/template.h"
 #include "vm/vm.h"
 
@@ -85,6 +91,102 @@ TEST(a_shell_clones_the_template_of_a_test)
 		connected = connected || strcmp(argv.at[i], "chardev:shell") == 0;
 	CHECK(connected);
 	tree_remove(cache, NULL);
+}
+
+TEST(det_guests_are_spread_over_the_cpus)
+{
+	cpu_set_t ours, set;
+	int guests[CPU_SETSIZE] = {0}, seats[2 * CPU_SETSIZE] = {0}, count;
+
+	CHECK_EQ(sched_getaffinity(0, sizeof(ours), &ours), 0);
+	count = CPU_COUNT(&ours);
+	for (int i = 0; i < 2 * count; i++) {
+		seats[i] = seat_take(&set);
+		CHECK(seats[i] >= 0);
+		CHECK(CPU_ISSET(seats[i], &ours));
+		CHECK_EQ(CPU_COUNT(&set), 1);
+		CHECK(CPU_ISSET(seats[i], &set));
+		/* nobody gets a second one while another CPU has none */
+		CHECK_EQ(guests[seats[i]], i / count);
+		guests[seats[i]]++;
+	}
+	seat_leave(seats[0]);
+	CHECK_EQ(seat_take(&set), seats[0]);        /* what was given back is free */
+	for (int i = 0; i < 2 * count; i++)
+		seat_leave(seats[i]);
+	seat_leave(-1);
+}
+
+/* --- a thread that stands still ------------------------------------------------------------------------ */
+
+/* A child like QEMU: its second thread sleeps and counts. */
+static void *count_naps(void *count)
+{
+	for (;;) {
+		(void)clock_nanosleep(CLOCK_REALTIME, 0, &(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+		++*(volatile unsigned *)count;
+	}
+	return NULL;
+}
+
+static pid_t start_napper(unsigned *count)
+{
+	pid_t pid = fork();
+	pthread_t thread;
+
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)pthread_create(&thread, NULL, count_naps, count);
+		for (;;)
+			pause();
+	}
+	while (*(volatile unsigned *)count == 0)
+		(void)usleep(1000);
+	return pid;
+}
+
+TEST(a_thread_stands_still_and_goes_on)
+{
+	unsigned *count = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid = start_napper(count);
+	struct still still = {0};
+	struct ktstr_error err = {0};
+	unsigned before;
+	int status;
+
+	CHECK_EQ(still_begin(pid, &still, &err), 0);
+	before = *(volatile unsigned *)count;
+	(void)usleep(50000);
+	CHECK_EQ(*(volatile unsigned *)count, before);
+	still_end(&still);
+	for (int i = 0; i < 2000 && *(volatile unsigned *)count == before; i++)
+		(void)usleep(1000);
+	CHECK(*(volatile unsigned *)count > before);
+	/* killed while it stands still: reaped, and nothing hangs */
+	CHECK_EQ(still_begin(pid, &still, &err), 0);
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	still_end(&still);
+	still_end(&still);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	(void)munmap(count, 4096);
+}
+
+TEST(a_process_without_a_second_thread_is_an_error)
+{
+	struct ktstr_error err = {0};
+	struct still still = {0};
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	CHECK_EQ(still_begin(pid, &still, &err), -EAGAIN);
+	CHECK_STR(err.msg, "stop QEMU's RCU thread: it does not sleep");
+	CHECK_EQ(still.tid, 0);
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
 }
 
 TEST(big_machines_get_more_instructions_a_second)

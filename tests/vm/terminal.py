@@ -20,14 +20,14 @@ PROMPT = b"ktstr:/# "
 class Shell:
     """ktstr under a pseudo-terminal of 33 rows and 101 columns."""
 
-    def __init__(self):
+    def __init__(self, mode=None):
         self.master, self.slave = pty.openpty()
         self.resize(33, 101)
         self.before = termios.tcgetattr(self.slave)
         self.seen = b""
         self.process = subprocess.Popen(
             [KTSTR, "shell"], stdin=self.slave, stdout=self.slave, stderr=self.slave,
-            preexec_fn=self.lead, env=dict(os.environ, TERM="vt100"))
+            preexec_fn=self.lead, env=dict(os.environ, TERM="vt100", **({"KTSTR_MODE": mode} if mode else {})))
 
     def lead(self):
         os.setsid()
@@ -110,6 +110,11 @@ for words, act, status in (
     ready = shell.wait_for(PROMPT) and shell.raw()
     act(shell)
     fact("%s ends it with %d and a restored terminal" % (words, status), ready and shell.ends(status))
+
+shell = Shell("det")
+ready = shell.wait_for(PROMPT) and shell.says(b"echo $((6*7))", b"42")
+shell.type(b"exit 5\r")
+fact("a shell in det is one too, and exit 5 ends it", shell.ends(5) and ready)
 
 shell = Shell()
 began = time.monotonic()
