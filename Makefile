@@ -23,10 +23,10 @@ setup:
 	$(SUBMAKE) all
 	@$(KTSTR) kernel fetch --if-missing >/dev/null
 
-# Both compilers, the unit tests under the sanitizers, the installed package, the jemalloc probe on
-# this host, and real guests.
+# Both compilers, the unit tests under the sanitizers, the installed package, the jemalloc probe and
+# ctprof on this host, and real guests.
 check: setup
-	@scripts/check unit install probe vm
+	@scripts/check unit install probe ctprof vm
 
 # The large matrices, which take too long for `check`.
 soak: setup

@@ -12,6 +12,11 @@ static const struct command {
 	const char *what;
 } commands[] = {
 	{"capture", cli_ctprof_capture, "write what every thread did so far to a file"},
+	{"show", cli_ctprof_show, "the threads of a file, group by group"},
+	{"compare", cli_ctprof_compare, "what differs between two files"},
+	{"record", cli_ctprof_record, "write a snapshot every so often to one file"},
+	{"top", cli_ctprof_top, "what changes now, on the terminal"},
+	{"metric-list", cli_ctprof_metric_list, "what is known about threads"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))

@@ -4,5 +4,10 @@
 #define CLI_CTPROF_H
 
 int cli_ctprof_capture(int argc, char **argv);
+int cli_ctprof_show(int argc, char **argv);
+int cli_ctprof_compare(int argc, char **argv);
+int cli_ctprof_record(int argc, char **argv);
+int cli_ctprof_top(int argc, char **argv);
+int cli_ctprof_metric_list(int argc, char **argv);
 
 #endif

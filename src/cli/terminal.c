@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -23,6 +24,7 @@
 
 static struct termios before;
 static volatile sig_atomic_t is_raw;
+static const char *parting;           /* what the screen is told when the terminal is put back */
 static _Atomic uint32_t window;
 
 static struct relay {
@@ -45,6 +47,8 @@ void terminal_restore(void)
 	sigemptyset(&ttou);
 	sigaddset(&ttou, SIGTTOU);
 	(void)pthread_sigmask(SIG_BLOCK, &ttou, &old);
+	if (parting)
+		(void)!write(STDOUT_FILENO, parting, strlen(parting));
 	(void)tcsetattr(STDIN_FILENO, TCSANOW, &before);        /* gone with its window, it needs nothing */
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	is_raw = 0;
@@ -66,6 +70,32 @@ static void restore_on_every_exit(void)
 	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++)
 		(void)sigaction(fatal[i], &action, NULL);        /* these can all be caught */
 	(void)atexit(terminal_restore);
+}
+
+static int change(const struct termios *settings, struct ktstr_error *err)
+{
+	is_raw = 1;
+	return tcsetattr(STDIN_FILENO, TCSANOW, settings) < 0 ? error_sys(err, "the terminal on stdin") : 0;
+}
+
+int terminal_take_keys(const char *greeting, const char *farewell, struct ktstr_error *err)
+{
+	struct termios keys;
+	int r;
+
+	if (tcgetattr(STDIN_FILENO, &before) < 0)
+		return error_sys(err, "the terminal on stdin");
+	restore_on_every_exit();
+	parting = farewell;
+	keys = before;
+	keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	keys.c_oflag &= ~(tcflag_t)OPOST;
+	keys.c_cc[VMIN] = 1;
+	keys.c_cc[VTIME] = 0;
+	r = change(&keys, err);
+	if (r == 0)
+		r = fd_write_all(STDOUT_FILENO, greeting, strlen(greeting));
+	return r;
 }
 
 /* --- its size --------------------------------------------------------------------------------------- */
@@ -216,9 +246,9 @@ int terminal_connect(int socket_fd, int cancel_fd, struct ktstr_error *err)
 	relay.pending.max = 2 * PENDING_MAX;
 	raw = before;
 	cfmakeraw(&raw);
-	is_raw = 1;
-	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw) < 0)
-		return error_sys(err, "the terminal on stdin");
+	r = change(&raw, err);
+	if (r < 0)
+		return r;
 	r = pthread_create(&relay.thread, NULL, carry, NULL);
 	relay.running = r == 0;
 	if (r == 0)

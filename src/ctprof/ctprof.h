@@ -5,6 +5,7 @@
 
 #include "ctprof/capture.h"
 #include "ctprof/metrics.h"
+#include "ctprof/series.h"
 #include "ctprof/snapshot.h"
 #include "ctprof/snapshot_file.h"
 

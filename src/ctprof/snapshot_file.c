@@ -22,42 +22,46 @@ static void dctx_free(ZSTD_DCtx *context)
 }
 DEFINE_AUTO(ZSTD_DCtx *, dctx_free)
 
-static int pack(const struct buf *json, char **ret_data, size_t *ret_len, struct ktstr_error *err)
+int ctprof_snapshot_pack(const struct ctprof_snapshot *snapshot, struct buf *ret_data, struct ktstr_error *err)
 {
 	AUTO(cctx_free) ZSTD_CCtx *context = ZSTD_createCCtx();
-	size_t bound = ZSTD_compressBound(json->len), len;
-	AUTO(free) char *data = xmalloc(bound);
+	AUTO(buf_done) struct buf json = {.max = CTPROF_JSON_BYTES_MAX};
+	AUTO(free) char *data = NULL;
+	size_t bound, len;
 
 	if (!context)
 		return error_set(err, -ENOMEM, "zstd: no memory");
+	ctprof_snapshot_to_json(snapshot, &json);
+	buf_char(&json, '\n');
+	if (json.truncated)
+		return error_set(err, -EFBIG, "a snapshot above %u MiB cannot be read again",
+				 CTPROF_JSON_BYTES_MAX >> 20);
+	bound = ZSTD_compressBound(json.len);
+	data = xmalloc(bound);
 	ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, ZSTD_LEVEL);
 	ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
-	len = ZSTD_compress2(context, data, bound, json->data, json->len);
+	len = ZSTD_compress2(context, data, bound, json.data, json.len);
 	if (ZSTD_isError(len))
 		return error_set(err, -EIO, "zstd: %s", ZSTD_getErrorName(len));
-	*ret_data = TAKE_PTR(data);
-	*ret_len = len;
+	if (len > CTPROF_FILE_BYTES_MAX)
+		return error_set(err, -EFBIG, "a packed snapshot above %u MiB cannot be read again",
+				 CTPROF_FILE_BYTES_MAX >> 20);
+	ret_data->max = CTPROF_FILE_BYTES_MAX;
+	buf_bytes(ret_data, data, len);
 	return 0;
 }
 
 int ctprof_snapshot_write(const struct ctprof_snapshot *snapshot, const char *path, struct ktstr_error *err)
 {
-	AUTO(buf_done) struct buf json = {.max = CTPROF_JSON_BYTES_MAX};
-	AUTO(free) char *data = NULL;
-	size_t len = 0;
-	int r;
+	AUTO(buf_done) struct buf data = {0};
+	int r = ctprof_snapshot_pack(snapshot, &data, err);
 
-	ctprof_snapshot_to_json(snapshot, &json);
-	if (json.truncated)
-		return error_set(err, -EFBIG, "%s: a snapshot above %u MiB cannot be read again", path,
-				 CTPROF_JSON_BYTES_MAX >> 20);
-	r = pack(&json, &data, &len, err);
 	if (r < 0)
 		return error_wrap(err, r, "%s", path);
 	/* it tells of everybody's processes and of the kernel's command line: the owner's alone */
 	if (strcmp(path, "-") != 0)
-		return file_write_atomic(path, data, len, 0600, err);
-	r = fd_write_all(STDOUT_FILENO, data, len);
+		return file_write_atomic(path, buf_text(&data), data.len, 0600, err);
+	r = fd_write_all(STDOUT_FILENO, buf_text(&data), data.len);
 	return r < 0 ? error_set(err, r, "write to stdout: %s", strerror(-r)) : 0;
 }
 

@@ -25,6 +25,9 @@ void ctprof_snapshot_to_json(const struct ctprof_snapshot *snapshot, struct buf 
 int ctprof_snapshot_from_json(const char *json, size_t len, struct ctprof_snapshot *ret_snapshot,
 			      struct ktstr_error *err);
 
+/* The bytes of a file: one zstd frame, with a newline behind the JSON. -EFBIG: above the limits. */
+int ctprof_snapshot_pack(const struct ctprof_snapshot *snapshot, struct buf *ret_data, struct ktstr_error *err);
+
 /* The file: whole or not at all (a temporary file beside it, renamed). "-" is stdout. */
 int ctprof_snapshot_write(const struct ctprof_snapshot *snapshot, const char *path, struct ktstr_error *err);
 

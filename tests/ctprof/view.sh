@@ -1,0 +1,217 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# view.sh KTSTR BUSY TOP - what `ktstr ctprof` makes of this machine: show, compare, record, and top
+# (a user at a pseudo-terminal is TOP, a Python program). Prints TAP.
+set -uo pipefail
+ktstr=$1 busy=$2 top=$3
+dir=$(mktemp -d) || exit 1
+chmod 755 "$dir"
+mkfifo "$dir/ready"
+jobs=()
+count=0
+jemalloc=$(ldconfig -p | sed -n 's/.*libjemalloc\.so\.2 .*=> //p' | head -n 1)
+
+cleanup() {
+	local pid
+
+	for pid in "${jobs[@]}"; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	wait 2>/dev/null
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+
+# check WORDS STATUS: a TAP line; on failure what the last run said
+check() {
+	count=$((count + 1))
+	if [ "$2" = 0 ]; then
+		echo "ok $count - $1"
+	else
+		echo "not ok $count - $1"
+		tail -n 5 "$dir/out" "$dir/err" 2>/dev/null | cut -c1-300 | sed 's/^/# /'
+	fi
+}
+skip() {
+	count=$((count + 1))
+	if [ "${KTSTR_MUST_RUN:-}" = 1 ]; then
+		echo "not ok $count - $1: must run, but $2"
+	else
+		echo "ok $count - $1 # SKIP $2"
+	fi
+}
+ctprof() { # arguments; its status in $status
+	"$ktstr" ctprof "$@" >"$dir/out" 2>"$dir/err"
+	status=$?
+}
+says() { grep -qF -- "$1" "$dir/out" "$dir/err"; }
+
+# start NAME [WORD...]: BUSY under this name, asleep; its pid in $pid
+start() {
+	local name=$1
+
+	shift
+	ln -sf "$busy" "$dir/$name"
+	"$dir/$name" "$@" >"$dir/ready" &
+	pid=$!
+	jobs+=("$pid")
+	disown "$pid" # or bash tells of its death
+	read -r _ <"$dir/ready"
+}
+
+# --- a change on this host ----------------------------------------------------------------------------
+
+start kt-busy || exit 1
+ctprof capture -o "$dir/a"
+kill -USR1 "$pid"
+sleep 2
+ctprof capture -o "$dir/b"
+ctprof compare "$dir/a" "$dir/b" --format csv --sections primary --columns group,threads --limit 1
+test "$(sed -n 2p "$dir/out")" = "primary,kt-busy | kt-busy | $(sed -n 's/^0:://p' "/proc/$pid/cgroup"),1,2"
+check "a process that starts a busy thread is the top row of compare" $?
+ctprof compare "$dir/a" "$dir/b" --format csv --sort-by run_time_ns --metrics run_time_ns --group-by pcomm --columns group --limit 3
+grep -q '^primary,kt-busy$' "$dir/out"
+check "and among the first by CPU time" $?
+kill -KILL "$pid"
+
+words="a process that allocates with jemalloc is the top row by allocated_bytes"
+if [ -z "$jemalloc" ]; then
+	skip "$words" "there is no libjemalloc.so.2"
+elif [ "$(id -u)" != 0 ]; then
+	skip "$words" "it needs root, to ptrace"
+else
+	export LD_PRELOAD=$jemalloc
+	start kt-alloc 64
+	unset LD_PRELOAD
+	ctprof capture -o "$dir/c"
+	kill -USR1 "$pid"
+	for _ in $(seq 100); do # until it has them; it sleeps then
+		[ "$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")" -gt 65536 ] && break
+		sleep 0.05
+	done
+	ctprof capture -o "$dir/d"
+	ctprof compare "$dir/c" "$dir/d" --format csv --sort-by allocated_bytes --metrics allocated_bytes \
+		--columns group,delta --limit 1
+	delta=$(sed -n 's/^primary,kt-alloc |[^,]*,//p' "$dir/out")
+	[ "${delta:-0}" -ge 67108864 ]
+	check "$words" $?
+	kill -KILL "$pid"
+fi
+
+# --- words and formats --------------------------------------------------------------------------------
+
+ctprof show "$dir/a" --format json
+jq -e '.rows | length > 100' "$dir/out" >/dev/null && [ "$status" = 0 ]
+check "show --format json is JSON" $?
+ctprof show "$dir/a" --format csv --limit 0
+python3 -c 'import csv, sys
+rows = list(csv.reader(open(sys.argv[1])))
+assert len(rows) > 100 and {len(row) for row in rows} == {8}, rows[:2]' "$dir/out" 2>"$dir/err"
+check "show --format csv has as many fields in every row" $?
+ctprof show "$dir/a" --width 80
+python3 -c 'import sys
+section = False
+for line in open(sys.argv[1]):
+    section |= line.startswith("== ")
+    assert not section or len(line) <= 81, line' "$dir/out" 2>"$dir/err"
+check "no line of a table is wider than --width" $?
+! grep -q $'\033' "$dir/out"
+check "no colours but on a terminal" $?
+"$ktstr" ctprof show "$dir/a" --limit 0 2>"$dir/err" | head -n 1 >"$dir/out"
+[ "${PIPESTATUS[0]}" = 0 ] && [ ! -s "$dir/err" ]
+check "a pager that leaves early is no error" $?
+ctprof metric-list
+grep -q '^run_time_ns  .*\[SCHED_INFO\]  *time on a CPU$' "$dir/out" && says cpu_efficiency
+check "metric-list names both registries" $?
+ctprof show "$dir/a" --metrics run_time
+[ "$status" = 64 ] && says 'no metric "run_time"; `ktstr ctprof metric-list` names them'
+check "a metric that is none is refused" $?
+ctprof show "$dir/a" --limit -1
+[ "$status" = 64 ] && says -- '--limit is a number from 0'
+check "a limit that is none is refused" $?
+ctprof compare "$dir/a"
+[ "$status" = 64 ] && says 'and which other file?'
+check "compare wants two sides" $?
+echo foreign >"$dir/foreign"
+ctprof compare "$dir/a" "$dir/foreign"
+[ "$status" = 3 ] && says 'no ctprof snapshot: starts with 66 6f 72'
+check "a foreign file is named as such" $?
+jq -n '{schema_version: 1, threads: []}' | zstd -q -c >"$dir/empty"
+ctprof compare "$dir/empty" "$dir/a"
+[ "$status" = 0 ] && says 'no host context in the baseline; the hosts are not compared'
+check "a snapshot without host and threads can be compared" $?
+
+# --- series ---------------------------------------------------------------------------------------------
+
+ctprof record --interval 0.2 --count 3 --no-heap -o "$dir/s"
+[ "$status" = 0 ] && [ "$(zstd -dc "$dir/s" | wc -l)" = 3 ]
+check "record --count 3 leaves three snapshots" $?
+ctprof compare "$dir/s@first..last" --sections primary --limit 1
+[ "$status" = 0 ] && says "baseline   $dir/s@first..last"
+check "compare takes a range" $?
+ctprof show "$dir/s@1..3" --metrics run_time_ns --limit 1 --format csv
+[ "$status" = 0 ] && [ "$(tail -n 1 "$dir/out" | cut -d, -f6)" -lt 60000000000 ]
+check "show of a range is what happened in it" $?
+ctprof show "$dir/s@4"
+[ "$status" = 3 ] && says 'there is no snapshot 4, but 3 in all'
+check "a snapshot that is not there is named" $?
+cp "$dir/s" "$dir/x@1"
+ctprof show "$dir/x@1" --limit 1
+[ "$status" = 0 ] && says 'the last of 3 snapshots'
+check "a file whose name has an @ is a file" $?
+
+# record_until SIGNAL: its status in $status, after two snapshots
+record_until() {
+	rm -f "$dir/u"
+	"$ktstr" ctprof record --interval 0.1 --until-signal --no-heap -o "$dir/u" >"$dir/out" 2>"$dir/err" &
+	pid=$!
+	for _ in $(seq 200); do
+		[ "$(zstd -dc "$dir/u" 2>/dev/null | wc -l)" -ge 2 ] && break
+		sleep 0.05
+	done
+	kill "-$1" "$pid"
+	wait "$pid" 2>/dev/null
+	status=$?
+}
+for signal in INT TERM; do
+	# a shell's background job ignores SIGINT, and ktstr catches it all the same
+	record_until "$signal"
+	[ "$status" = 0 ] && zstd -tq "$dir/u" && [ "$(zstd -dc "$dir/u" | wc -l)" -ge 2 ]
+	check "record --until-signal leaves a whole file after SIG$signal" $?
+done
+record_until KILL
+head -c -7 "$dir/u" >"$dir/v"
+ctprof show "$dir/v@1" --limit 1
+[ "$status" = 0 ] && says 'are no whole snapshot: its recorder was stopped hard'
+check "a piece of a snapshot at the end is named and skipped" $?
+ctprof record --interval 1 -o "$dir/s"
+[ "$status" = 64 ] && says -- '--count N or --until-signal'
+check "record wants an end" $?
+ctprof record --interval 0.1 --count 2 --no-heap -o /dev/full
+[ "$status" = 3 ] && says 'write /dev/full: No space left on device'
+check "a full disk is named" $?
+
+# --- top ------------------------------------------------------------------------------------------------
+
+ctprof top </dev/null
+[ "$status" = 64 ] && says 'a live view needs a terminal; --batch -n N prints plain frames'
+check "top without a terminal is refused in words" $?
+start kt-busy2 && kill -USR1 "$pid"
+ctprof top --batch -n 2 --interval 0.5 --filter '^kt-busy2$'
+[ "$status" = 0 ] && [ "$(grep -c '^kt-busy2 ' "$dir/out")" = 2 ] && [ "$(grep -c ' sorted by run_time_ns' "$dir/out")" = 2 ] &&
+	! grep -q $'\033' "$dir/out"
+check "top --batch prints plain frames" $?
+as_nobody=()
+[ "$(id -u)" != 0 ] || as_nobody=(setpriv --reuid 65534 --clear-groups)
+cp "$ktstr" "$dir/ktstr" && chmod 755 "$dir/ktstr"
+"${as_nobody[@]}" "$dir/ktstr" ctprof top --batch -n 1 --interval 0.3 --sort-by nonvoluntary_csw \
+	>"$dir/out" 2>"$dir/err" && grep -q '^kt-busy2 .* [1-9]' "$dir/out"
+check "top without root shows what /proc shows" $?
+while read -r line; do
+	case $line in
+	"ok "*) check "top: ${line#ok }" 0 ;;
+	*) : >"$dir/out"; check "top: ${line#not ok }" 1 ;;
+	esac
+done < <(python3 "$top" "$ktstr" 2>"$dir/err"; echo "ok the user came to the end" )
+echo "1..$count"
