@@ -3,12 +3,11 @@
 #include <errno.h>
 #include <math.h>
 
+#include "base/edits.h"
 #include "base/export.h"
 #include "payload/payload.h"
 
 #define NAME_LEN_MAX 128
-#define FLAG_EDITS_MAX 3
-#define FLAG_LEN_MAX 63
 
 EXPORT const struct ktstr_payload ktstr_kernel_default = {.name = "kernel_default"};
 
@@ -82,44 +81,15 @@ static struct sv flag_of(const char *arg)
 	return sv_split(&rest, '=');
 }
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Levenshtein's distance; both are short. */
-static size_t edits(struct sv a, struct sv b)
-{
-	size_t row[FLAG_LEN_MAX + 1];
-
-	for (size_t j = 0; j <= b.len; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= a.len; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= b.len; j++) {
-			size_t above = row[j];
-
-			row[j] = least(least(above, row[j - 1]) + 1,
-				       diagonal + (a.data[i - 1] != b.data[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[b.len];
-}
-
 static const char *nearest_flag(const char *const *known, struct sv flag)
 {
+	AUTO(free) char *text = xstrndup(flag.data, flag.len);
+	size_t best_edits = edits_too_many(text);
 	const char *best = NULL;
-	size_t best_edits = FLAG_EDITS_MAX + 1;
 
-	for (; flag.len <= FLAG_LEN_MAX && *known; known++) {
-		size_t distance;
+	for (; *known; known++) {
+		size_t distance = edits_between(text, *known);
 
-		if (strlen(*known) > FLAG_LEN_MAX)
-			continue;
-		distance = edits(flag, sv_of(*known));
 		if (distance < best_edits) {
 			best = *known;
 			best_edits = distance;

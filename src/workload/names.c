@@ -2,46 +2,15 @@
 #include "workload/workload.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 
+#include "base/edits.h"
 #include "workload/kinds.h"
-
-#define NAME_MAX_LEN 31
 
 const char *work_type_name(enum ktstr_work_type type)
 {
 	assert((unsigned)type < KTSTR_WORK_TYPE_COUNT);
 	return work_kinds[type].name;
-}
-
-static unsigned least(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
-/* Levenshtein's edit distance, without regard to case. */
-static unsigned edits_between(struct sv a, struct sv b)
-{
-	unsigned row[NAME_MAX_LEN + 1];
-
-	assert(b.len <= NAME_MAX_LEN);
-	for (unsigned j = 0; j <= b.len; j++)
-		row[j] = j;
-	for (unsigned i = 1; i <= a.len; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = i;
-		for (unsigned j = 1; j <= b.len; j++) {
-			bool same = tolower((unsigned char)a.data[i - 1]) ==
-				    tolower((unsigned char)b.data[j - 1]);
-			unsigned above = row[j];
-
-			row[j] = least(least(above, row[j - 1]) + 1, diagonal + !same);
-			diagonal = above;
-		}
-	}
-	return row[b.len];
 }
 
 /* What some types were called in the Rust program of the same name, before its version 0.10. */
@@ -56,17 +25,16 @@ static const struct {
 /* The nearest name, or NULL when none is near enough to be what was meant. */
 static const char *nearest(struct sv name)
 {
+	AUTO(free) char *text = xstrndup(name.data, name.len);
+	size_t best_edits = edits_too_many(text);
 	const char *best = NULL;
-	unsigned best_edits = 4;
 
-	if (name.len > NAME_MAX_LEN)
-		return NULL;
 	for (size_t i = 0; i < sizeof(renamed) / sizeof(*renamed); i++) {
-		if (edits_between(name, sv_of(renamed[i].before)) == 0)
+		if (edits_between(text, renamed[i].before) == 0)
 			return work_type_name(renamed[i].type);
 	}
 	for (unsigned type = 0; type < KTSTR_WORK_TYPE_COUNT; type++) {
-		unsigned edits = edits_between(name, sv_of(work_kinds[type].name));
+		size_t edits = edits_between(text, work_kinds[type].name);
 
 		if (edits < best_edits && edits < name.len && !work_kinds[type].unnamed) {
 			best = work_kinds[type].name;
