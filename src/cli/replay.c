@@ -12,8 +12,8 @@
 static const char help_text[] =
 	"usage: ktstr replay [-v] RESULT\n\n"
 	"Runs a stored result again (result.json, or the directory that has it) with its own program,\n"
-	"test, kernel, topology, memory, mode, seed, disturber and instruction rate, and compares the\n"
-	"outcomes. In det they are the same as long as program, kernel and QEMU are; in other modes\n"
+	"test, kernel, topology, memory, mode, seed, disturber, instruction rate and what `ktstr run` was\n"
+	"told of scheduler and load, and compares the outcomes. In det they are the same as long as program, kernel and QEMU are; in other modes\n"
 	"they never are, and the difference is only shown.\n\n"
 	"Exit status: 0 the same outcome, 1 another one, 3 it could not be run.\n";
 
@@ -23,6 +23,50 @@ struct replay {
 	bool ran;
 	char *dir;
 };
+
+/*
+ * What the user had changed of the test's declaration. Only these can be there (run/plan.c); words
+ * of a record may come from anywhere, and no others are taken. argv ends with NULL.
+ */
+static int take_options(int argc, char **argv, struct drive_options *options, struct ktstr_error *err)
+{
+	static const struct option known[] = {
+		{"scheduler", required_argument, NULL, DRIVE_OPT_SCHEDULER},
+		{"scheduler-arg", required_argument, NULL, DRIVE_OPT_SCHEDULER_ARG},
+		{"duration-ms", required_argument, NULL, DRIVE_OPT_DURATION_MS},
+		{"workers", required_argument, NULL, DRIVE_OPT_WORKERS},
+		{"work-type", required_argument, NULL, DRIVE_OPT_WORK_TYPE},
+		{"host", no_argument, NULL, DRIVE_OPT_HOST},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+
+	optind = 0;        /* begin again, with another argv */
+	while ((option = getopt_long(argc, argv, ":", known, NULL)) != -1) {
+		if (option == ':' || option == '?' || drive_take_option(option, options))
+			return error_set(err, -EBADMSG, "the result's option \"%s\" is not understood",
+					 argv[optind - 1]);
+	}
+	if (optind < argc)
+		return error_set(err, -EBADMSG, "the result's option \"%s\" is not understood",
+				 argv[optind]);
+	return 0;
+}
+
+static int recorded_options(const json_t *json, struct drive_options *options, struct ktstr_error *err)
+{
+	const json_t *list = json_object_get(json, "options");
+	int count = (int)json_array_size(list);
+	AUTO(free) char **argv = xcalloc((size_t)count + 2, sizeof(char *));
+
+	argv[0] = (char *)options->command;
+	for (int i = 0; i < count; i++) {
+		argv[i + 1] = (char *)json_string_value(json_array_get(list, (size_t)i));
+		if (!argv[i + 1])
+			return error_set(err, -EBADMSG, "the result's options are not words");
+	}
+	return take_options(count + 1, argv, options, err);
+}
 
 /* The identity of the stored result as the options that make it. */
 static int options_of(const json_t *json, struct drive_options *options, struct ktstr_error *err)
@@ -41,7 +85,7 @@ static int options_of(const json_t *json, struct drive_options *options, struct 
 	options->kernel = options->kernel ?: record_text(json, "kernel_release");
 	options->disturb = json_is_true(json_object_get(json, "disturbed"));
 	options->icount_shift = (int)record_number(json, "icount_shift");
-	return 0;
+	return recorded_options(json, options, err);
 }
 
 static void compare(void *arg, const struct result *result)
