@@ -18,6 +18,8 @@ int cli_shell(int argc, char **argv);
 int cli_explore(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_clean(int argc, char **argv);
+int cli_cleanup(int argc, char **argv);
+int cli_topo(int argc, char **argv);
 int cli_template(int argc, char **argv);
 int cli_thresholds(int argc, char **argv);
 int cli_show_host(int argc, char **argv);
