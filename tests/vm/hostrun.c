@@ -70,7 +70,7 @@ enum as { AS_ROOT, AS_NOBODY, WITHOUT_CGROUPS };
 /* Its exit status; its output is in OUT, and the most cgroups of its that were seen in *ret_seen. */
 static int run_as(enum as as, unsigned *ret_seen, const char *const *args)
 {
-	const struct timespec pause = {.tv_nsec = 5000000};
+	const struct timespec pause = {.tv_nsec = 50000000};
 	unsigned seen = 0;
 	pid_t pid = fork();
 	int status;
@@ -133,7 +133,7 @@ KTSTR_TEST(scenarios_run_on_the_host, WITH_KTSTR)
 
 	if (r < 0)
 		return r;
-	status = RUN_AS(AS_ROOT, &seen, "run", "--host", "--duration", "0.3", "--format", "json", "-o",
+	status = RUN_AS(AS_ROOT, &seen, "run", "--host", "--duration", "1", "--format", "json", "-o",
 		      "/tmp/json", "cgroup_steady", "cgroup_cpuset_apply_midrun",
 		      "cgroup_cpuset_llc_steady");
 	if (status)
