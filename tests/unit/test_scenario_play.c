@@ -267,7 +267,7 @@ TEST(what_the_kernel_refuses_names_the_cgroup_once)
 		skip();        /* a kernel with sched_ext */
 		return;
 	}
-	CHECK_STR(err.msg, "add_cgroup a: cgroup a: worker 0: policy EXT: Invalid argument; this kernel has "
+	CHECK_STR(err.msg, "add_cgroup: cgroup a: worker 0: policy EXT: Invalid argument; this kernel has "
 			   "no sched_ext");
 }
 
