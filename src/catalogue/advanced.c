@@ -104,12 +104,14 @@ SCENE(ktstr_scene_cgroup_multicpu_pin)
 	return scene_finish(&scene);
 }
 
+/* Two cgroups' workers change places; they cannot do that without a third one. */
 SCENE(ktstr_scene_cgroup_no_ctrl_task_migration)
 {
 	PLAY(.no_cpu_controller = true,
-	     KTSTR_CGROUPS(CG("cg_0"), {.name = "cg_1", .empty = true}, CG("cg_2")),
-	     KTSTR_STEPS({.name = "there and back", .hold = KTSTR_LOOP(MS(20)),
-			  KTSTR_OPS(KTSTR_MOVE_ALL("cg_0", "cg_1"), KTSTR_MOVE_ALL("cg_1", "cg_0"))}));
+	     KTSTR_CGROUPS(CG("cg_0"), CG("cg_1"), {.name = "between", .empty = true}, CG("cg_2")),
+	     KTSTR_STEPS({.name = "changing places", .hold = KTSTR_LOOP(MS(20)),
+			  KTSTR_OPS(KTSTR_MOVE_ALL("cg_0", "between"), KTSTR_MOVE_ALL("cg_1", "cg_0"),
+				    KTSTR_MOVE_ALL("between", "cg_1"))}));
 }
 
 SCENE(ktstr_scene_cgroup_cpuset_change_imbalance)

@@ -28,10 +28,12 @@ SCENE(ktstr_scene_cgroup_cpuset_overlap_imbalance_combined)
 SCENE(ktstr_scene_cgroup_no_ctrl_imbalance)
 {
 	PLAY(.no_cpu_controller = true,
-	     KTSTR_CGROUPS(CG("heavy", .workers = HEAVY), CG("light", .workers = 1),
-			   {.name = "shelter", .empty = true}),
-	     KTSTR_STEPS({.name = "moves", .hold = KTSTR_LOOP(MS(50)),
-			  KTSTR_OPS(KTSTR_MOVE_ALL("light", "shelter"), KTSTR_MOVE_ALL("shelter", "light"))}));
+	     KTSTR_CGROUPS(CG("heavy", .workers = HEAVY), CG("light_0", .workers = 1),
+			   CG("light_1", .workers = 1), {.name = "between", .empty = true}),
+	     KTSTR_STEPS({.name = "changing places", .hold = KTSTR_LOOP(MS(50)),
+			  KTSTR_OPS(KTSTR_MOVE_ALL("light_0", "between"),
+				    KTSTR_MOVE_ALL("light_1", "light_0"),
+				    KTSTR_MOVE_ALL("between", "light_1"))}));
 }
 
 SCENE(ktstr_scene_cgroup_no_ctrl_cpuset_change)

@@ -22,8 +22,15 @@ static const char help_text[] =
 	"  --runs       the results and logs of all earlier runs\n"
 	"  --kernels    all kernels in the cache (ktstr kernel clean is choosier)\n"
 	"  --templates  all booted guests that tests are cloned from\n"
-	"  --leftovers  scratch of runs that were killed, and remembered KVM probes\n\n"
+	"  --leftovers  of runs that were killed: scratch, and cgroups on this machine (`ktstr run\n"
+	"               --host`; `ktstr cleanup` removes only those); and remembered KVM probes\n\n"
 	"Without an option: --leftovers.\n";
+
+static const char cleanup_help_text[] =
+	"usage: ktstr cleanup [--parent-cgroup PATH]\n\n"
+	"Removes the cgroups that killed runs left on this machine, ktstr and ktstr-PID where cgroup v2\n"
+	"is mounted, and names them on stdout. Those of live processes are skipped, which stderr says.\n"
+	"With --parent-cgroup: this one and those in it, and nothing is asked about its process.\n";
 
 /* A run in progress holds its lock; an ended one has none. */
 static bool in_use(int runs_fd, const char *id)
@@ -99,6 +106,24 @@ static int clean_templates(struct ktstr_error *err)
 	return r;
 }
 
+static int clean_cgroups(struct ktstr_error *err)
+{
+	AUTO(strings_done) struct strings removed = {0};
+	AUTO(strings_done) struct strings live = {0};
+	AUTO(free) char *mount = NULL;
+	int r = host_cgroup_mount(&mount, err);
+
+	if (r == -ENOENT)
+		return 0;        /* so there can be none */
+	if (r == 0)
+		r = cgroup_leftovers_remove(mount, &removed, &live, err);
+	vec_each(path, &removed)
+		puts(*path);
+	vec_each(path, &live)
+		log_info("skipping %s (live process)", *path);
+	return r;
+}
+
 /* The next run sweeps scratch anyway; this does it now, and forgets what was learned about KVM. */
 static int clean_leftovers(struct ktstr_error *err)
 {
@@ -112,7 +137,8 @@ static int clean_leftovers(struct ktstr_error *err)
 	if (r < 0)
 		return r;
 	probes = xasprintf("%s/../kvm-probe", kernels);
-	return tree_remove(probes, err);
+	r = tree_remove(probes, err);
+	return r < 0 ? r : clean_cgroups(err);
 }
 
 int cli_clean(int argc, char **argv)
@@ -160,6 +186,37 @@ int cli_clean(int argc, char **argv)
 		r = clean_kernels(&err);
 	if (r == 0 && templates)
 		r = clean_templates(&err);
+	if (r == 0)
+		return 0;
+	log_error("%s", err.msg);
+	return EXIT_TROUBLE;
+}
+
+int cli_cleanup(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{"parent-cgroup", required_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *parent = NULL;
+	struct ktstr_error err = {0};
+	int option, r;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+		if (option == 'h')
+			return cli_help(cleanup_help_text);
+		if (option != 'p')
+			return cli_usage("cleanup", "there is no option \"%s\", or its value is missing",
+					 argv[optind - 1]);
+		parent = optarg;
+	}
+	if (optind < argc)
+		return cli_usage("cleanup", "what is \"%s\"?", argv[optind]);
+	r = parent ? cgroup_leftover_remove(parent, &err) : clean_cgroups(&err);
+	if (r == 0 && parent)
+		puts(parent);
 	if (r == 0)
 		return 0;
 	log_error("%s", err.msg);

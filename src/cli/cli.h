@@ -19,6 +19,8 @@ int cli_explore(int argc, char **argv);
 int cli_trace(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_clean(int argc, char **argv);
+int cli_cleanup(int argc, char **argv);
+int cli_topo(int argc, char **argv);
 int cli_template(int argc, char **argv);
 int cli_thresholds(int argc, char **argv);
 int cli_ctprof(int argc, char **argv);

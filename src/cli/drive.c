@@ -358,6 +358,25 @@ struct run_config drive_run_config(const struct drive *drive, const struct test_
 
 /* --- the tests ------------------------------------------------------------------------------------- */
 
+/* Tests on the host get this machine's shape and a place of their own among its cgroups. */
+static int prepare_host(struct test_plans *plans, struct ktstr_error *err)
+{
+	AUTO(free) char *root = NULL;
+	struct topology topology;
+	int r = host_cgroup_root(&root, err);
+
+	if (r < 0)
+		return r;
+	r = host_topology_here(&topology, err);
+	if (r < 0)
+		return r;
+	vec_each(plan, plans) {
+		plan->topology = topology;
+		strings_push(&plan->overrides, xasprintf("KTSTR_CGROUP_ROOT=%s", root));
+	}
+	return 0;
+}
+
 int drive_plans(const struct drive_options *options, char *const *programs, int count,
 		struct test_plans *ret_plans)
 {
@@ -384,6 +403,8 @@ int drive_plans(const struct drive_options *options, char *const *programs, int 
 	}
 	if (r < 0)
 		return cli_usage(options->command, "%s", err.msg);
+	if (ret_plans->len && options->selection.on_host && prepare_host(ret_plans, &err) < 0)
+		return drive_trouble(&err);
 	if (ret_plans->len)
 		return 0;
 	wanted = options->selection.exact ?: options->selection.pattern;

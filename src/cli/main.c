@@ -25,7 +25,9 @@ static const struct command {
 	{"kernel", cli_kernel, "fetch, list and remove the kernels that guests boot"},
 	{"show-host", cli_show_host, "what results say about this host"},
 	{"template", cli_template, "list the booted guests that tests are cloned from"},
+	{"topo", cli_topo, "this host's CPUs, last-level caches and NUMA nodes"},
 	{"clean", cli_clean, "remove old results, kernels, templates, leftovers"},
+	{"cleanup", cli_cleanup, "remove cgroups that killed runs left on this machine"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))

@@ -12,9 +12,9 @@
 static const char help_text[] =
 	"usage: ktstr replay [-v] [--no-trace] RESULT\n\n"
 	"Runs a stored result again (result.json, or the directory that has it) with its own program,\n"
-	"test, kernel, topology, memory, mode, seed, disturber and instruction rate, and compares the\n"
-	"outcomes. In det they are the same as long as program, kernel and QEMU are; in other modes\n"
-	"they never are, and the difference is only shown.\n\n"
+	"test, kernel, topology, memory, mode, seed, disturber, instruction rate and options that\n"
+	"changed it, and compares the outcomes. In det they are the same as long as program, kernel and\n"
+	"QEMU are; in other modes they never are, and the difference is only shown.\n\n"
 	"A failed det test is traced when it is replayed: it is the same run, and who waited for whom is\n"
 	"shown and kept as trace.pb. --no-trace leaves that out.\n\n"
 	"Exit status: 0 the same outcome, 1 another one, 3 it could not be run.\n";

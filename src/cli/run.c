@@ -123,25 +123,6 @@ static int check_names(char *const *names)
 	return 0;
 }
 
-/* Tests on the host get this machine's shape and a place of their own among its cgroups. */
-static int prepare_host(struct test_plans *plans, struct ktstr_error *err)
-{
-	AUTO(free) char *root = NULL;
-	struct topology topology;
-	int r = host_cgroup_root(&root, err);
-
-	if (r < 0)
-		return r;
-	r = host_topology_here(&topology, err);
-	if (r < 0)
-		return r;
-	vec_each(plan, plans) {
-		plan->topology = topology;
-		strings_push(&plan->overrides, xasprintf("KTSTR_CGROUP_ROOT=%s", root));
-	}
-	return 0;
-}
-
 int cli_run(int argc, char **argv)
 {
 	AUTO(test_plans_done) struct test_plans plans = {0};
@@ -162,8 +143,6 @@ int cli_run(int argc, char **argv)
 	status = drive_plans(&options.drive, &program, 1, &plans);
 	if (status)
 		return status;
-	if (options.drive.selection.on_host && prepare_host(&plans, &err) < 0)
-		return drive_trouble(&err);
 	return suite_run(&options.drive, &options.suite, &plans, "catalogue");
 }
 

@@ -92,12 +92,12 @@ static int run(struct card *card, struct ktstr_error *err)
 	return r;
 }
 
-/* Above every scheduler that a test may load; children start as ordinary tasks. */
-static void outrank_schedulers(void)
+/* Above every scheduler and every real-time worker of a test; children start as ordinary tasks. */
+static void outrank_all(void)
 {
-	const struct sched_param lowest = {.sched_priority = 1};
+	const struct sched_param highest = {.sched_priority = sched_get_priority_max(SCHED_FIFO)};
 
-	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) < 0)
+	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &highest) < 0)
 		fprintf(stderr, "ktstr-init: no SCHED_FIFO: %s\n", strerror(errno));
 }
 
@@ -108,7 +108,7 @@ int main(void)
 	struct card card;
 
 	umask(0);
-	outrank_schedulers();
+	outrank_all();
 	if (machine_mount_early(&err) < 0 || card_open(&card, &err) < 0) {
 		fprintf(stderr, "ktstr-init: %s\n", err.msg);
 		reboot(RB_POWER_OFF);

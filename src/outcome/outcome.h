@@ -38,6 +38,7 @@ struct identity {
 	uint64_t memory_mib;
 	uint64_t duration_ms;
 	unsigned icount_shift;         /* det: 2^shift ns an instruction */
+	struct strings options;        /* what the user changed of the declaration: "--workers", "4" */
 	char *kernel_release;          /* as the guest said */
 	char *kernel_package;          /* name and version of the distribution's, when fetched */
 	char *project_commit;          /* of the test program's source: "1417582-dirty" */

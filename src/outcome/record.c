@@ -51,6 +51,7 @@ const struct record_field record_fields[] = {
 	{"memory_mib", false, NULL},
 	{"duration_ms", false, NULL},
 	{"icount_shift", false, NULL},
+	{"options", true, "the test ran as it is declared"},
 	{"kernel_release", false, NOT_SAID},
 	{"kernel_package", false, "the kernel did not come from `ktstr kernel fetch`"},
 	{"template_key", false, "the guest was booted from cold, did not start, or there was none"},

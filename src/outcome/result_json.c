@@ -63,6 +63,15 @@ void outcome_digest(const struct outcome *outcome, char digest[OUTCOME_DIGEST_MA
 	json_decref(json);
 }
 
+static json_t *list_of(const struct strings *words)
+{
+	json_t *list = json_array();
+
+	vec_each(word, words)
+		json_array_append_new(list, string_or_null(*word));
+	return list;
+}
+
 static void add_identity(json_t *json, const struct identity *identity)
 {
 	json_object_set_new(json, "test_name", string_or_null(identity->test));
@@ -76,6 +85,7 @@ static void add_identity(json_t *json, const struct identity *identity)
 	json_object_set_new(json, "memory_mib", number(identity->memory_mib));
 	json_object_set_new(json, "duration_ms", number(identity->duration_ms));
 	json_object_set_new(json, "icount_shift", number(identity->icount_shift));
+	json_object_set_new(json, "options", list_of(&identity->options));
 	json_object_set_new(json, "kernel_release", string_or_null(identity->kernel_release));
 	json_object_set_new(json, "kernel_package", string_or_null(identity->kernel_package));
 	json_object_set_new(json, "project_commit", string_or_null(identity->project_commit));

@@ -57,17 +57,22 @@ int cgroup_mount_parse(struct sv mountinfo, char **ret_path, struct ktstr_error 
 				       "none /sys/fs/cgroup` makes it one");
 }
 
-int host_cgroup_root(char **ret_root, struct ktstr_error *err)
+int host_cgroup_mount(char **ret_mount, struct ktstr_error *err)
 {
 	AUTO(buf_done) struct buf text = {0};
+	int r = file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, err);
+
+	return r < 0 ? r : cgroup_mount_parse(sv_bytes(buf_text(&text), text.len), ret_mount, err);
+}
+
+int host_cgroup_root(char **ret_root, struct ktstr_error *err)
+{
 	AUTO(free) char *mount = NULL;
 	int r;
 
 	if (geteuid() != 0)
 		return error_set(err, -EPERM, "--host makes cgroups on this machine: be root");
-	r = file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, err);
-	if (r == 0)
-		r = cgroup_mount_parse(sv_bytes(buf_text(&text), text.len), &mount, err);
+	r = host_cgroup_mount(&mount, err);
 	if (r < 0)
 		return r;
 	*ret_root = xasprintf("%s/ktstr-%d", mount, getpid());
@@ -97,18 +102,59 @@ static bool read_llc(int sys_fd, int cpu, struct cpuset *ret_set)
 	return false;
 }
 
+static bool read_node(int sys_fd, unsigned node, struct cpuset *ret_set)
+{
+	char path[SYS_PATH_MAX];
+
+	snprintf(path, sizeof(path), "devices/system/node/node%u/cpulist", node);
+	return read_list(sys_fd, path, ret_set);
+}
+
 static unsigned count_nodes(int sys_fd, const struct cpuset *online)
 {
 	unsigned count = 0;
 
-	for (unsigned node = 0; node < 64; node++) {
-		char path[SYS_PATH_MAX];
+	for (unsigned node = 0; node < HOST_NODES_MAX; node++) {
 		struct cpuset cpus;
 
-		snprintf(path, sizeof(path), "devices/system/node/node%u/cpulist", node);
-		count += read_list(sys_fd, path, &cpus) && cpuset_covers(online, &cpus);
+		count += read_node(sys_fd, node, &cpus) && cpuset_covers(online, &cpus);
 	}
 	return count ? count : 1;
+}
+
+int host_groups_read(int sys_fd, struct host_groups *ret_groups, struct ktstr_error *err)
+{
+	AUTO(host_groups_done) struct host_groups groups = {0};
+	struct cpuset told = {0};
+
+	if (!read_list(sys_fd, "devices/system/cpu/online", &groups.online))
+		return error_set(err, -ENXIO, "/sys/devices/system/cpu/online says no CPUs");
+	for_each_cpu(cpu, &groups.online) {
+		struct host_group llc = {.number = (unsigned)groups.llcs.len};
+
+		if (cpuset_has(&told, (unsigned)cpu))
+			continue;
+		/* where caches are not told, a CPU has one of its own; it is in it, whatever the file says */
+		if (!read_llc(sys_fd, cpu, &llc.cpus))
+			llc.cpus = (struct cpuset){0};
+		cpuset_add(&llc.cpus, (unsigned)cpu);
+		cpuset_union(&told, &llc.cpus);
+		host_group_list_push(&groups.llcs, llc);
+	}
+	for (unsigned node = 0; node < HOST_NODES_MAX; node++) {
+		struct host_group group = {.number = node};
+
+		if (read_node(sys_fd, node, &group.cpus))
+			host_group_list_push(&groups.nodes, group);
+	}
+	*ret_groups = TAKE(groups, (struct host_groups){0});
+	return 0;
+}
+
+void host_groups_done(struct host_groups *groups)
+{
+	host_group_list_done(&groups->llcs);
+	host_group_list_done(&groups->nodes);
 }
 
 struct topology host_topology(int sys_fd)

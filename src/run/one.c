@@ -146,6 +146,8 @@ static void identify(const struct run_config *config, size_t index, struct resul
 					  : NULL,
 		.project_commit = plan->project_commit ? xstrdup(plan->project_commit) : NULL,
 	};
+	vec_each(word, &plan->options)
+		strings_push(&result->identity.options, xstrdup(*word));
 	result->run = (struct run_record){
 		.id = xstrdup(config->dir->id),
 		.started_unix_ns = clock_unix_ns(),

@@ -131,11 +131,52 @@ int cgroup_mount_parse(struct sv mountinfo, char **ret_path, struct ktstr_error 
 struct topology host_topology(int sys_fd);
 int host_topology_here(struct topology *ret_topology, struct ktstr_error *err);
 
+/* The same as it is, whatever its shape. LLCs are numbered by their first CPUs, nodes as in /sys. */
+#define HOST_NODES_MAX 64
+struct host_group {
+	unsigned number;
+	struct cpuset cpus;
+};
+static inline void host_group_done(struct host_group *group)
+{
+	(void)group;
+}
+DEFINE_VEC(host_group_list, struct host_group, host_group_done)
+
+struct host_groups {
+	struct cpuset online;
+	struct host_group_list llcs, nodes;
+};
+int host_groups_read(int sys_fd, struct host_groups *ret_groups, struct ktstr_error *err);
+void host_groups_done(struct host_groups *groups);
+DEFINE_AUTO_DONE(struct host_groups, host_groups_done)
+
 /*
  * Whether cgroups of workers can be run on this machine: root, and cgroup v2. *ret_root: the
  * directory below which they are made, of this process alone; the caller's string.
  */
 int host_cgroup_root(char **ret_root, struct ktstr_error *err);
+
+/* Where cgroup v2 is mounted on this machine; -ENOENT: nowhere. The caller's string. */
+int host_cgroup_mount(char **ret_mount, struct ktstr_error *err);
+
+/* --- host_cgroups.c: what killed runs on this machine left there -------------------------------------------- */
+
+/* Whether a directory of this name is ktstr's: "ktstr" (*ret_pid 0), or "ktstr-PID". */
+bool leftover_parse(const char *name, uint32_t *ret_pid);
+
+/*
+ * Remove those directly below `mount` whose ktstr is dead, with the processes in them, and append
+ * their paths to `removed`; those of live ones go to `live`. The first that cannot be removed ends it.
+ */
+int cgroup_leftovers_remove(const char *mount, struct strings *removed, struct strings *live,
+			    struct ktstr_error *err);
+
+/*
+ * Remove this cgroup and those below it, whoever's they are. Processes are killed only where the name
+ * is ktstr's; -EBUSY: another cgroup has some. -EINVAL: it is no cgroup v2.
+ */
+int cgroup_leftover_remove(const char *dir, struct ktstr_error *err);
 
 /* --- shell.c: a program of the user's choice in a guest, instead of a test ----------------------------- */
 

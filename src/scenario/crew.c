@@ -207,17 +207,21 @@ static size_t living(const struct ktstr_play *play)
 	return count;
 }
 
+/* Words of the workload room name the cgroup, and ours get its name here. */
 static int make_ready(struct ktstr_play *play, struct crew *crew, struct ktstr_error *err)
 {
 	int r = move_in(play, crew, err);
 
 	if (r < 0)
-		return r;
+		return error_wrap(err, r, "cgroup %s", crew->place->name);
 	workers_settle(crew->workers);
 	r = set_masks(crew, false, err);
-	if (r == 0)
-		r = crew_check_cpus(play, crew, err);
-	return r < 0 ? r : workers_schedule(crew->workers, err);
+	if (r < 0)
+		return r;
+	r = crew_check_cpus(play, crew, err);
+	if (r < 0)
+		return error_wrap(err, r, "cgroup %s", crew->place->name);
+	return workers_schedule(crew->workers, err);
 }
 
 int crew_start(struct ktstr_play *play, struct place *place, struct crew_plan *plan,
@@ -245,7 +249,7 @@ int crew_start(struct ktstr_play *play, struct place *place, struct crew_plan *p
 		return r;
 	r = make_ready(play, crew, err);
 	if (r < 0)
-		return error_wrap(err, r, "cgroup %s", place->name);
+		return r;
 	place->next_index += (unsigned)crew->plan.masks.len;
 	play->crews_started++;
 	*ret_crew = crew;

@@ -12,15 +12,16 @@
 
 /*
  * While a play is open, its engine outranks every scheduler that may be under test, so that one
- * that runs nothing cannot keep us from ending a hold in time; workers start as ordinary tasks.
+ * that runs nothing cannot keep us from ending a hold in time, and neither can workers that are
+ * real-time tasks; workers start as ordinary ones.
  * Whoever may not do that (a host_only test without privileges) goes on as it is.
  */
 static bool outrank_schedulers(void)
 {
-	const struct sched_param lowest = {.sched_priority = 1};
+	const struct sched_param highest = {.sched_priority = sched_get_priority_max(SCHED_FIFO)};
 
 	return sched_getscheduler(0) == SCHED_OTHER &&
-	       sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) == 0;
+	       sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &highest) == 0;
 }
 
 static void rank_as_before(bool outranked)

@@ -276,9 +276,14 @@ TEST(the_keys_of_a_document_keep_their_order_and_absent_is_null)
 		.identity = {.test = xstrdup("steady"), .seed = UINT64_MAX, .icount_shift = 3},
 		.run = {.host = json_pack("{s:s}", "arch", "x86_64"), .id = xstrdup("bad \xff byte"), .host_ns = UINT64_MAX},
 	};
-	json_t *document = result_to_json(&result);
-	char *text = json_dumps(document, JSON_COMPACT);
-	char *digest = strstr(text, "sha256:");
+	json_t *document;
+	char *text, *digest;
+
+	strings_push(&result.identity.options, xstrdup("--workers"));
+	strings_push(&result.identity.options, xstrdup("4"));
+	document = result_to_json(&result);
+	text = json_dumps(document, JSON_COMPACT);
+	digest = strstr(text, "sha256:");
 
 	CHECK(digest);
 	memset(digest + strlen("sha256:"), 'x', 64);
@@ -290,7 +295,7 @@ TEST(the_keys_of_a_document_keep_their_order_and_absent_is_null)
 		  "\"timestamp\":\"1970-01-01T00:00:00Z\",\"run_id\":\"bad \xef\xbf\xbd byte\",\"host\":{\"arch\":\"x86_64\"},"
 		  "\"cleanup_duration_ms\":null,\"run_source\":null,"
 		  "\"binary\":null,\"mode\":null,\"seed\":\"18446744073709551615\",\"disturbed\":false,\"memory_mib\":0,"
-		  "\"duration_ms\":0,\"icount_shift\":3,\"kernel_release\":null,\"kernel_package\":null,\"template_key\":null,"
+		  "\"duration_ms\":0,\"icount_shift\":3,\"options\":[\"--workers\",\"4\"],\"kernel_release\":null,\"kernel_package\":null,\"template_key\":null,"
 		  "\"outcome\":{\"state\":\"pass\",\"details\":[],\"stats\":null,\"workers\":null,\"scheduler\":null,\"body_guest_ns\":0},"
 		  "\"outcome_digest\":\"sha256:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\","
 		  "\"run\":{\"dir\":null,\"started_unix_ns\":0,\"host_ns\":9223372036854775807,\"cut_short\":false,"

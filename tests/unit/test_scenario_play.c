@@ -256,6 +256,21 @@ static size_t processes(struct ktstr_play *play, const char *cgroup)
 	return pids.len;
 }
 
+TEST(what_the_kernel_refuses_names_the_cgroup_once)
+{
+	AUTO(stage_done) struct stage stage = stage_new();
+	struct ktstr_op op = KTSTR_ADD(.name = "a", .workers = 1, .policy = {.kind = KTSTR_POLICY_EXT});
+	struct ktstr_play *play = begin(&stage);
+	struct ktstr_error err = {0};
+
+	if (ktstr_play_op(play, &op, &err) == 0) {
+		skip();        /* a kernel with sched_ext */
+		return;
+	}
+	CHECK_STR(err.msg, "add_cgroup: cgroup a: worker 0: policy EXT: Invalid argument; this kernel has "
+			   "no sched_ext");
+}
+
 /* --- running ------------------------------------------------------------------------------------------ */
 
 TEST(cgroups_side_by_side_are_judged_and_leave_nothing)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <ktstr/ktstr.h>
@@ -156,6 +157,32 @@ static int end(struct look look, struct ktstr_error *err)
 	if (r == 0 && access(ROOT, F_OK) == 0)
 		ktstr_verdict_fail(look.verdict, KTSTR_KIND_OTHER, "%s is still there", ROOT);
 	return r;
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static unsigned long long now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned long long)now.tv_sec * 1000 * MS + (unsigned long long)now.tv_nsec;
+}
+
+/* The only CPU belongs to SCHED_FIFO workers of priority 50; the engine and PID 1 outrank them. */
+KTSTR_TEST(real_time_workers_do_not_stretch_a_hold, .topology = "1n1l1c1t",
+	   .checks = {.starvation = -1, .max_gap_ms = -1, .max_spread_pct = -1})
+{
+	unsigned long long began, held;
+
+	BEGIN;
+	DO(KTSTR_ADD(.name = "hogs", .workers = 4, .work = {.type = KTSTR_WORK_RT_STARVATION}));
+	began = now_ns();
+	HOLD(200);
+	held = now_ns() - began;
+	if (held < 200 * MS || held > 210 * MS)
+		ktstr_verdict_fail(verdict, KTSTR_KIND_OTHER, "a hold of 200 ms took %llu us", held / 1000);
+	return end(look, err);
 }
 
 /* --- CPUs ------------------------------------------------------------------------------------- */
