@@ -26,6 +26,8 @@ void result_done(struct result *result)
 	free(result->identity.kernel_package);
 	free(result->identity.project_commit);
 	free(result->identity.template_key);
+	strings_done(&result->identity.sysctls);
+	strings_done(&result->identity.kargs);
 	outcome_done(&result->outcome);
 	free(result->run.id);
 	free(result->run.dir);

@@ -63,6 +63,15 @@ void outcome_digest(const struct outcome *outcome, char digest[OUTCOME_DIGEST_MA
 	json_decref(json);
 }
 
+static json_t *strings_to_json(const struct strings *words)
+{
+	json_t *list = json_array();
+
+	vec_each(word, words)
+		json_array_append_new(list, string_or_null(*word));
+	return list;
+}
+
 static void add_identity(json_t *json, const struct identity *identity)
 {
 	json_object_set_new(json, "test_name", string_or_null(identity->test));
@@ -78,6 +87,8 @@ static void add_identity(json_t *json, const struct identity *identity)
 	json_object_set_new(json, "icount_shift", number(identity->icount_shift));
 	json_object_set_new(json, "kernel_release", string_or_null(identity->kernel_release));
 	json_object_set_new(json, "kernel_package", string_or_null(identity->kernel_package));
+	json_object_set_new(json, "sysctls", strings_to_json(&identity->sysctls));
+	json_object_set_new(json, "kargs", strings_to_json(&identity->kargs));
 	json_object_set_new(json, "project_commit", string_or_null(identity->project_commit));
 	json_object_set_new(json, "template_key", string_or_null(identity->template_key));
 }

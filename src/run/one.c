@@ -146,6 +146,10 @@ static void identify(const struct run_config *config, size_t index, struct resul
 					  : NULL,
 		.project_commit = plan->project_commit ? xstrdup(plan->project_commit) : NULL,
 	};
+	vec_each(word, &plan->scheduler.sysctls)
+		strings_push(&result->identity.sysctls, xstrdup(*word));
+	vec_each(word, &plan->scheduler.kargs)
+		strings_push(&result->identity.kargs, xstrdup(*word));
 	result->run = (struct run_record){
 		.id = xstrdup(config->dir->id),
 		.started_unix_ns = clock_unix_ns(),
@@ -250,6 +254,16 @@ static int use_template(const struct run_config *config, struct session_config *
 	return 0;
 }
 
+/* The words of a list on one line, or NULL for none. The caller's. */
+static char *joined(const struct strings *words)
+{
+	AUTO(buf_done) struct buf line = {0};
+
+	vec_each(word, words)
+		buf_printf(&line, "%s%s", line.len ? " " : "", *word);
+	return words->len ? buf_take(&line) : NULL;
+}
+
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
 	      const char *plugin, struct session *ret_session, struct ktstr_error *err)
 {
@@ -257,6 +271,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 	AUTO(template_done) struct template template = {.lock_fd = -1};
 	AUTO(buf_done) struct buf request = {0};
 	AUTO(free) char *scheduler = NULL;
+	AUTO(free) char *kargs = joined(&plan->scheduler.kargs);
 	struct stage_arg stage_arg = {.config = config, .index = index};
 	struct request_config request_config = {
 		.plan = plan,
@@ -277,6 +292,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 					  ? config->kernel->vmlinux
 					  : config->kernel->image,
 			.initramfs = config->initramfs,
+			.cmdline_extra = kargs,
 			.verbose = config->verbose_kernel,
 			.dir = dir,
 			.plugin = plugin,

@@ -26,6 +26,7 @@ body_hangs | error | other | no result within 1.5 s of guest time
 kernel_panics | fail | other | the kernel died during test: Kernel panic - not syncing: sysrq triggered crash
 eats_all_memory | error | other | ran out of memory
 powers_off | error | other | QEMU ended during test
+sysctl_not_found | error | other | sysctl kernel.no_such_knob: this kernel does not have it (there is no /proc/sys/kernel/no_such_knob)
 worker_misdeclared | error | other | cgroup a//b: "" in its name is no directory
 '
 
