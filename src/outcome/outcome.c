@@ -40,6 +40,7 @@ void result_done(struct result *result)
 	free(result->console_tail);
 	free(result->repeat_command);
 	free(result->trace_summary);
+	free(result->kept);
 	*result = (struct result){0};
 }
 

@@ -79,6 +79,7 @@ struct result {
 	char *console_tail;
 	char *repeat_command;          /* one line for a shell */
 	char *trace_summary;           /* of a traced run; else NULL */
+	char *kept;                    /* names of the files in run.dir, apart at spaces; or NULL */
 };
 
 void result_done(struct result *result);

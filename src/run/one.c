@@ -2,6 +2,7 @@
 #include "run/one.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -365,6 +366,21 @@ static int run_on_host(const struct run_config *config, size_t index, struct res
 }
 
 /* What the host or the kernel cannot give is a skip with its reason. */
+/* The files of a directory in their order, for a report. The caller's; NULL: there are none. */
+static char *file_names(const char *dir)
+{
+	AUTO(free) char *pattern = xasprintf("%s/*", dir);
+	AUTO(buf_done) struct buf names = {0};
+	glob_t found = {0};
+
+	if (glob(pattern, 0, NULL, &found) == 0) {
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			buf_printf(&names, "%s%s", i ? " " : "", strrchr(found.gl_pathv[i], '/') + 1);
+	}
+	globfree(&found);
+	return names.len ? buf_take(&names) : NULL;
+}
+
 static bool can_run(const struct run_config *config, const struct test_plan *plan,
 		    struct outcome *outcome)
 {
@@ -408,6 +424,7 @@ int one_run(const struct run_config *config, size_t index, struct result *ret_re
 	result.run.host_ns = clock_ns() - began;
 	if (result_save(&result, &err) < 0)
 		log_warn("%s: its result cannot be kept: %s", plan->name, err.msg);
+	result.kept = file_names(result.run.dir);
 	*ret_result = TAKE(result, (struct result){0});
 	return r == -ECANCELED ? r : 0;
 }

@@ -248,6 +248,7 @@ static void judge(const struct made *made, struct outcome *outcome)
 	AUTO(session_done) struct session session = {
 		.end = made->end, .hello = true, .stage = made->stage,
 		.done = made->end == SESSION_DONE,
+		.test_began_ns = 1000, .result_at_ns = 9000,
 	};
 	struct ktstr_error err = {0};
 
@@ -318,8 +319,10 @@ TEST(a_scheduler_that_went_away_is_a_failure_of_its_kind)
 	AUTO(outcome_clear) struct outcome outcome = {0};
 
 	judge(&(struct made){.result = PASSED(WORKERS("false")), .has_scheduler = true,
-			     .scheduler = STATE(LOADED, NONE, "5", "50", "\"exit status 1\"")},
+			     .scheduler = STATE(LOADED, NONE, "5", "50",
+						"\"exit status 1\",\"ended_ns\":3500")},
 	      &outcome);
+	CHECK_EQ(json_integer_value(json_object_get(outcome.scheduler, "ended_after_ns")), 2500);
 	CHECK_EQ(outcome.state, KTSTR_FAIL);
 	CHECK_EQ(outcome.details.at[0].kind, KTSTR_KIND_SCHEDULER_DIED);
 	CHECK_HAS(outcome.details.at[0].text, "ended during the test (exit status 1)");
