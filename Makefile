@@ -22,6 +22,7 @@ setup:
 		meson setup --reconfigure $(BUILD) >/dev/null
 	$(SUBMAKE) all
 	@$(KTSTR) kernel fetch --if-missing >/dev/null
+	@scripts/scx-schedulers >/dev/null || echo "setup: tests of real schedulers will be skipped" >&2
 
 # Both compilers, the unit tests under the sanitizers, the installed package, the jemalloc probe and
 # ctprof on this host, and real guests.

@@ -333,6 +333,9 @@ static const char usage[] =
 	"      --timeout-ms N    after which the kernel's watchdog throws it out when a task\n"
 	"                        waited so long (default 4000, at most 30000)\n"
 	"      --partial         schedule only tasks of policy SCHED_EXT\n"
+	"      --config FILE     options, apart at white space, that come before the others; this one\n"
+	"                        comes first\n"
+	"      --cell-parent-cgroup PATH  refuse to start unless this cgroup exists\n"
 	"      --verbose         show what libbpf does\n"
 	"      --help            show this and exit\n"
 	"\n"
@@ -362,6 +365,8 @@ enum option_key {
 	KEY_TIMEOUT,
 	KEY_PARTIAL,
 	KEY_VERBOSE,
+	KEY_CONFIG,
+	KEY_CELL_PARENT,
 	KEY_STARVE,
 	KEY_CROWD,
 	KEY_GLOBAL_FIFO,
@@ -386,6 +391,8 @@ static const struct option long_options[] = {
 	{"timeout-ms", required_argument, NULL, KEY_TIMEOUT},
 	{"partial", no_argument, NULL, KEY_PARTIAL},
 	{"verbose", no_argument, NULL, KEY_VERBOSE},
+	{"config", required_argument, NULL, KEY_CONFIG},
+	{"cell-parent-cgroup", required_argument, NULL, KEY_CELL_PARENT},
 	{"starve", required_argument, NULL, KEY_STARVE},
 	{"crowd", no_argument, NULL, KEY_CROWD},
 	{"global-fifo", no_argument, NULL, KEY_GLOBAL_FIFO},
@@ -430,6 +437,14 @@ static uint32_t number(int index, uint32_t min, uint32_t max)
 	return value;
 }
 
+static void need_cgroup(const char *path)
+{
+	AUTO(free) char *procs = xasprintf("%s/cgroup.procs", path);
+
+	if (access(procs, F_OK) < 0)
+		usage_error("--cell-parent-cgroup %s: it is no cgroup", path);
+}
+
 static const char *comm(void)
 {
 	size_t len = strlen(optarg);
@@ -457,6 +472,11 @@ static void set_option(struct options *options, enum option_key key, int index)
 		break;
 	case KEY_VERBOSE:
 		verbose = true;
+		break;
+	case KEY_CONFIG:
+		usage_error("--config must be the first option, and comes once");
+	case KEY_CELL_PARENT:
+		need_cgroup(optarg);
 		break;
 	case KEY_STARVE:
 		options->starve_comm = comm();
@@ -509,6 +529,30 @@ static void set_option(struct options *options, enum option_key key, int index)
 	}
 }
 
+/* The program's words with those of its --config in front; both live as long as we do. */
+static void insert_config(int *argc, char ***argv)
+{
+	static struct strings words;
+	AUTO(buf_done) struct buf text = {0};
+	struct ktstr_error err = {0};
+	char *rest, *word;
+
+	if (*argc < 3 || strcmp((*argv)[1], "--config") != 0)
+		return;
+	if (file_read(AT_FDCWD, (*argv)[2], 65536, &text, &err) < 0)
+		usage_error("--config: %s", err.msg);
+	strings_push(&words, xstrdup((*argv)[0]));
+	rest = text.data;
+	while (rest && (word = strsep(&rest, " \t\n")))
+		if (*word)
+			strings_push(&words, xstrdup(word));
+	for (int i = 3; i < *argc; i++)
+		strings_push(&words, xstrdup((*argv)[i]));
+	*argc = (int)words.len;
+	strings_push(&words, NULL);
+	*argv = words.at;
+}
+
 static void parse_options(int argc, char **argv, struct options *options)
 {
 	int key, index = 0;
@@ -529,6 +573,7 @@ int main(int argc, char **argv)
 	struct ktstr_error err = {0};
 	int r;
 
+	insert_config(&argc, &argv);
 	parse_options(argc, argv, &options);
 	libbpf_set_print(print_libbpf);
 	if (options.fail_start) {

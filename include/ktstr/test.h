@@ -65,6 +65,11 @@ struct ktstr_checks {
 	double max_weight_error_pct;
 };
 
+/* Named as by sysctl(8): "kernel.sched_rt_runtime_us", or with slashes where a part has a dot. */
+struct ktstr_sysctl {
+	const char *key, *value;
+};
+
 struct ktstr_scheduler {
 	const char *name;
 	/*
@@ -72,7 +77,22 @@ struct ktstr_scheduler {
 	 * test program and in the folder above it, PATH. NULL: the kernel's own scheduler (EEVDF).
 	 */
 	const char *binary;
-	const char *const *args;          /* KTSTR_ARGS("-v", "--slice-us", "2000") */
+	/*
+	 * KTSTR_ARGS("-v", "--slice-us", "2000"). They come behind what the fields below add, and before
+	 * the test's extra_sched_args.
+	 */
+	const char *const *args;
+	/* A host file that it reads: packed as /include-files/NAME, and told as --config PATH. */
+	const char *config_file;
+	/*
+	 * "/sys/fs/cgroup/workload": made before it starts and told as --cell-parent-cgroup PATH; the
+	 * cgroups of the test's workers are made below it.
+	 */
+	const char *cgroup_parent;
+	/* KTSTR_SYSCTLS({"kernel.panic_on_warn", "1"}), in this order, before it starts. */
+	const struct ktstr_sysctl *sysctls;
+	/* Kernel arguments, KTSTR_ARGS("preempt=full"): a guest that boots with others is another template. */
+	const char *const *kargs;
 	const char *topology;             /* "1n2l4c2t": nodes, LLCs in all, cores per LLC, threads */
 	unsigned numa_nodes, llcs, cores, threads;        /* each overrides its part of .topology */
 	struct ktstr_checks checks;
@@ -124,6 +144,7 @@ struct ktstr_test {
 };
 
 #define KTSTR_ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define KTSTR_SYSCTLS(...) ((const struct ktstr_sysctl[]){__VA_ARGS__, {NULL, NULL}})
 
 /* A later value of a field replaces the default that the macro sets first; that is the point here. */
 #define KTSTR_OVERRIDES_BEGIN_                                                                     \

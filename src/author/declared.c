@@ -174,10 +174,108 @@ static void check_words(struct complaints *complaints, const char *field, const 
 	}
 }
 
+static bool base_name_is_empty(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len == 0 || path[len - 1] == '/';
+}
+
+static bool is_plain(const char *text)
+{
+	for (; *text; text++) {
+		if (*text <= ' ' || *text > '~')
+			return false;
+	}
+	return true;
+}
+
+/* It becomes a path below /proc/sys, and "key=value" in a record. */
+static bool is_sysctl_key(const char *key)
+{
+	struct sv rest = sv_of(key);
+
+	if (!*key || !is_plain(key) || strchr(key, '=') || strlen(key) > AUTHOR_NAME_MAX)
+		return false;
+	while (rest.len) {
+		struct sv part = sv_split(&rest, strchr(key, '/') ? '/' : '.');
+
+		if (!part.len || sv_eq(part, ".") || sv_eq(part, ".."))
+			return false;
+	}
+	return key[strlen(key) - 1] != '.' && key[strlen(key) - 1] != '/';
+}
+
+static void check_sysctls(struct complaints *complaints, const struct ktstr_sysctl *sysctls)
+{
+	for (size_t i = 0; sysctls && sysctls[i].key; i++) {
+		const char *value = sysctls[i].value;
+
+		if (!is_sysctl_key(sysctls[i].key))
+			complain(complaints, "scheduler.sysctls[%zu]: a key is written as in "
+					     "kernel.sched_rt_runtime_us", i);
+		else if (!value || !*value || strpbrk(value, "\n\r"))
+			complain(complaints, "scheduler.sysctls[%zu]: %s needs a value, on one line", i,
+				 sysctls[i].key);
+	}
+}
+
+/* The kernel reads them from one line, apart at white space (and has quotes, which are not for us). */
+static void check_kargs(struct complaints *complaints, const char *const *kargs)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; kargs && kargs[i]; i++) {
+		len += strlen(kargs[i]) + 1;
+		if (!*kargs[i] || !is_plain(kargs[i]) || strchr(kargs[i], '"'))
+			complain(complaints, "scheduler.kargs[%zu] must be one word without white space "
+					     "and quotes, as in preempt=full", i);
+	}
+	if (len > AUTHOR_KARGS_MAX)
+		complain(complaints, "scheduler.kargs: %zu bytes; the kernel's command line has room for %d",
+			 len, AUTHOR_KARGS_MAX);
+}
+
+static void check_cgroup_parent(struct complaints *complaints, const char *path)
+{
+	const char *root = "/sys/fs/cgroup/";
+	struct sv rest = sv_of(path);
+	bool good = sv_starts(rest, root) && rest.len > strlen(root) && is_plain(path) &&
+		    rest.len < AUTHOR_CGROUP_PARENT_MAX && rest.data[rest.len - 1] != '/';
+
+	rest = good ? sv_skip(rest, strlen(root)) : (struct sv){0};
+	while (rest.len) {
+		struct sv part = sv_split(&rest, '/');
+
+		good = good && part.len && !sv_eq(part, ".") && !sv_eq(part, "..");
+	}
+	if (!good)
+		complain(complaints, "scheduler.cgroup_parent must be a directory below /sys/fs/cgroup, as in "
+				     "/sys/fs/cgroup/workload");
+}
+
+/* What makes the machine another one; on the host that is not for a test to do. */
+static void check_place(struct complaints *complaints, const struct ktstr_scheduler *scheduler)
+{
+	check_sysctls(complaints, scheduler->sysctls);
+	check_kargs(complaints, scheduler->kargs);
+	if (scheduler->cgroup_parent)
+		check_cgroup_parent(complaints, scheduler->cgroup_parent);
+	if (scheduler->config_file && base_name_is_empty(scheduler->config_file))
+		complain(complaints, "scheduler.config_file must name a file");
+	if (scheduler->config_file && !scheduler->binary)
+		complain(complaints, "scheduler.config_file: there is no scheduler.binary to read it");
+	if (complaints->test->host_only &&
+	    (scheduler->sysctls || scheduler->kargs || scheduler->cgroup_parent))
+		complain(complaints, "host_only: the host stays as it is, but scheduler %s has sysctls, kargs "
+				     "or a cgroup_parent", scheduler->name ?: "(no name)");
+}
+
 static void check_scheduler(struct complaints *complaints, const struct ktstr_scheduler *scheduler)
 {
 	check_name(complaints, "scheduler.name", scheduler->name);
 	check_checks(complaints, "scheduler.", &scheduler->checks);
+	check_place(complaints, scheduler);
 	if (!scheduler->binary)
 		return;
 	if (scheduler->binary[0] == '\0')

@@ -11,7 +11,9 @@
  *      "include_files":["data", and the programs of payloads],
  *      "checks":{"default":{"max_gap_ms":2000}, "scheduler":null, "test":{"isolation":1}},
  *      "trace_checks":{"max_wakeup_latency_us":100.0, ...} (only with one that is set),
- *      "scheduler":null or {"name":"my_sched", "binary":null or "scx_my_sched", "args":["-v"]}}]}
+ *      "scheduler":null or {"name":"my_sched", "binary":null or "scx_my_sched", "args":["-v"],
+ *        "config_file":null or "my.conf", "cgroup_parent":null or "/sys/fs/cgroup/workload",
+ *        "sysctls":["kernel.panic_on_warn=1"], "kargs":["preempt=full"]}}]}
  */
 #include "author/author.h"
 
@@ -64,6 +66,17 @@ static void put_include_files(struct json_out *json, const struct ktstr_test *te
 	jout_end(json);
 }
 
+static void put_sysctls(struct json_out *json, const struct ktstr_sysctl *sysctls)
+{
+	jout_array(json, "sysctls");
+	for (; sysctls && sysctls->key; sysctls++) {
+		AUTO(free) char *text = xasprintf("%s=%s", sysctls->key, sysctls->value);
+
+		jout_string(json, NULL, text);
+	}
+	jout_end(json);
+}
+
 static void put_scheduler(struct json_out *json, const struct ktstr_test *test)
 {
 	const struct ktstr_scheduler *scheduler = test->scheduler;
@@ -78,6 +91,12 @@ static void put_scheduler(struct json_out *json, const struct ktstr_test *test)
 	jout_array(json, "args");
 	put_words(json, scheduler->args);
 	put_words(json, test->extra_sched_args);
+	jout_end(json);
+	jout_string(json, "config_file", scheduler->config_file);
+	jout_string(json, "cgroup_parent", scheduler->cgroup_parent);
+	put_sysctls(json, scheduler->sysctls);
+	jout_array(json, "kargs");
+	put_words(json, scheduler->kargs);
 	jout_end(json);
 	jout_end(json);
 }

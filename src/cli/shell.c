@@ -209,9 +209,7 @@ static int make_plan(struct options *options, struct test_plans *plans, struct k
 
 	if (r < 0)
 		return r;
-	free(plan->scheduler.name);
-	free(plan->scheduler.binary);
-	strings_done(&plan->scheduler.args);
+	scheduler_plan_done(&plan->scheduler);
 	strings_done(&plan->include_files);
 	plan->has_scheduler = options->scheduler != NULL;
 	plan->scheduler = (struct scheduler_plan){

@@ -58,6 +58,12 @@ void machine_settle(void);
 /* Make a clone an individual: its random numbers, and the time of day. */
 int machine_personalize(const struct wire_run *run, struct ktstr_error *err);
 
+/*
+ * What a declaration asks of the machine. sysctls are "key=value", below proc_sys ("/proc/sys"); one
+ * that this kernel does not have is an error that names it, and so is a value that it refuses.
+ */
+int machine_set_sysctls(const char *proc_sys, const struct strings *sysctls, struct ktstr_error *err);
+
 /* --- timers.c: a guest in which nothing will happen by itself ----------------------------------------- */
 
 struct timers {
@@ -82,6 +88,8 @@ struct request {
 	struct strings test_env;
 	struct strings scheduler_argv;        /* empty: EEVDF */
 	struct strings scheduler_env;
+	struct strings sysctls;               /* "key=value" */
+	char *cgroup;                         /* or NULL */
 };
 
 void request_done(struct request *request);

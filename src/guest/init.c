@@ -65,6 +65,10 @@ static int set_up(struct card *card, struct request *ret_request, struct ktstr_e
 			 card->log.nonce, "", &request, err);
 	if (r == 0)
 		r = machine_personalize(&request.run, err);
+	if (r == 0)
+		r = machine_set_sysctls("/proc/sys", &request.sysctls, err);
+	if (r == 0 && request.cgroup)
+		r = dir_make(request.cgroup, 0755, err);
 	if (r == 0 && request.shell)
 		r = shell_install_applets(err);
 	if (r < 0) {

@@ -173,3 +173,41 @@ int machine_prepare(struct ktstr_error *err)
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	return 0;
 }
+
+/* A key is split at its first separator's kind, as sysctl(8) does: "net.ipv4.conf", "net/x/eth0.1". */
+static char *sysctl_path(const char *proc_sys, struct sv key)
+{
+	char *path = xasprintf("%s/%.*s", proc_sys, SV_ARG(key));
+
+	if (!key.len || memchr(key.data, '/', key.len))
+		return path;
+	for (char *at = path + strlen(proc_sys) + 1; *at; at++)
+		*at = *at == '.' ? '/' : *at;
+	return path;
+}
+
+static int set_sysctl(const char *proc_sys, const char *word, struct ktstr_error *err)
+{
+	struct sv value = sv_of(word), key = sv_split(&value, '=');
+	AUTO(free) char *path = sysctl_path(proc_sys, key);
+	AUTO(free) char *text = xstrndup(value.data ?: "", value.len);
+
+	int r;
+
+	if (access(path, F_OK) < 0)
+		return error_set(err, -ENOENT, "sysctl %.*s: this kernel does not have it (there is no %s)",
+				 SV_ARG(key), path);
+	r = file_poke(AT_FDCWD, path, text, err);
+	return r < 0 ? error_wrap(err, r, "sysctl %.*s", SV_ARG(key)) : 0;
+}
+
+int machine_set_sysctls(const char *proc_sys, const struct strings *sysctls, struct ktstr_error *err)
+{
+	int r = 0;
+
+	vec_each(word, sysctls) {
+		if (r == 0)
+			r = set_sysctl(proc_sys, *word, err);
+	}
+	return r;
+}

@@ -14,6 +14,8 @@ void request_done(struct request *request)
 	strings_done(&request->test_env);
 	strings_done(&request->scheduler_argv);
 	strings_done(&request->scheduler_env);
+	strings_done(&request->sysctls);
+	free(request->cgroup);
 }
 
 static bool path_is_plain(const char *path)
@@ -116,6 +118,15 @@ static int take(struct request *request, const char *root, uint32_t type, struct
 		return 0;
 	case WIRE_REQ_SCHEDULER_ENV:
 		take_word(&request->scheduler_env, payload);
+		return 0;
+	case WIRE_REQ_SYSCTL:
+		take_word(&request->sysctls, payload);
+		return 0;
+	case WIRE_REQ_CGROUP:
+		free(request->cgroup);
+		request->cgroup = xstrndup(payload.data, payload.len);
+		if (!path_is_plain(request->cgroup))
+			return error_set(err, -EBADMSG, "request: cgroup path \"%s\"", request->cgroup);
 		return 0;
 	case WIRE_REQ_RUN:
 		if (payload.len != sizeof(request->run))

@@ -27,6 +27,8 @@ void result_done(struct result *result)
 	free(result->identity.project_commit);
 	free(result->identity.template_key);
 	strings_done(&result->identity.options);
+	strings_done(&result->identity.sysctls);
+	strings_done(&result->identity.kargs);
 	outcome_done(&result->outcome);
 	free(result->run.id);
 	free(result->run.dir);
@@ -39,6 +41,7 @@ void result_done(struct result *result)
 	free(result->console_tail);
 	free(result->repeat_command);
 	free(result->trace_summary);
+	free(result->kept);
 	*result = (struct result){0};
 }
 

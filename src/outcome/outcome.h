@@ -42,6 +42,8 @@ struct identity {
 	char *kernel_release;          /* as the guest said */
 	char *kernel_package;          /* name and version of the distribution's, when fetched */
 	char *project_commit;          /* of the test program's source: "1417582-dirty" */
+	struct strings sysctls;        /* "key=value" that PID 1 set, in order */
+	struct strings kargs;          /* what the kernel's command line had more */
 	char *template_key;            /* of the template that it was cloned from; NULL: booted from cold */
 };
 
@@ -78,6 +80,7 @@ struct result {
 	char *console_tail;
 	char *repeat_command;          /* one line for a shell */
 	char *trace_summary;           /* of a traced run; else NULL */
+	char *kept;                    /* names of the files in run.dir, apart at spaces; or NULL */
 };
 
 void result_done(struct result *result);

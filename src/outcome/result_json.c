@@ -63,7 +63,7 @@ void outcome_digest(const struct outcome *outcome, char digest[OUTCOME_DIGEST_MA
 	json_decref(json);
 }
 
-static json_t *list_of(const struct strings *words)
+static json_t *strings_to_json(const struct strings *words)
 {
 	json_t *list = json_array();
 
@@ -85,9 +85,11 @@ static void add_identity(json_t *json, const struct identity *identity)
 	json_object_set_new(json, "memory_mib", number(identity->memory_mib));
 	json_object_set_new(json, "duration_ms", number(identity->duration_ms));
 	json_object_set_new(json, "icount_shift", number(identity->icount_shift));
-	json_object_set_new(json, "options", list_of(&identity->options));
+	json_object_set_new(json, "options", strings_to_json(&identity->options));
 	json_object_set_new(json, "kernel_release", string_or_null(identity->kernel_release));
 	json_object_set_new(json, "kernel_package", string_or_null(identity->kernel_package));
+	json_object_set_new(json, "sysctls", strings_to_json(&identity->sysctls));
+	json_object_set_new(json, "kargs", strings_to_json(&identity->kargs));
 	json_object_set_new(json, "project_commit", string_or_null(identity->project_commit));
 	json_object_set_new(json, "template_key", string_or_null(identity->template_key));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * explain.c - why a test failed, top down: what, the reasons, the numbers, then the logs, then what
- * to type. The headings and the first line are those of shared/spec 2.3 TD-10. Pure: from a result
+ * explain.c - why a test failed, top down: a summary with what to type, the reasons, the numbers,
+ * then the logs, then where everything is. The headings and the first line are those of shared/spec 2.3 TD-10. Pure: from a result
  * to text. The numbers come from a guest: what is missing or of another type is left out.
  */
 #include "report/format.h"
@@ -19,15 +19,34 @@ static void heading(struct buf *out, const char *indent, const char *title)
 	buf_printf(out, "%s--- %s ---\n", indent, title);
 }
 
+/* A check that runs in every step says the same of each. */
+static bool is_told_before(const struct result *result, const struct detail *detail)
+{
+	for (const struct detail *other = result->outcome.details.at; other < detail; other++) {
+		if (other->kind == detail->kind && strcmp(other->text, detail->text) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void put_reason(struct buf *out, const char *indent, const struct detail *detail)
+{
+	AUTO(buf_done) struct buf line = {0};
+
+	if (detail->kind != KTSTR_KIND_OTHER)
+		buf_printf(&line, "%s: ", kind_name(detail->kind));
+	buf_str(&line, detail->text);
+	put_lines(out, indent, buf_text(&line));
+}
+
 static void put_reasons(struct buf *out, const char *indent, const struct result *result)
 {
-	vec_each(detail, &result->outcome.details) {
-		AUTO(buf_done) struct buf line = {0};
-
-		if (detail->kind != KTSTR_KIND_OTHER)
-			buf_printf(&line, "%s: ", kind_name(detail->kind));
-		buf_str(&line, detail->text);
-		put_lines(out, indent, buf_text(&line));
+	for (int badness = SUMMARY_BADNESS_MAX; badness >= 0; badness--) {
+		vec_each(detail, &result->outcome.details) {
+			if (summary_badness(detail->kind) == (unsigned)badness &&
+			    !is_told_before(result, detail))
+				put_reason(out, indent, detail);
+		}
 	}
 	if (!result_reason_detail(result))
 		buf_printf(out, "%sno reason was given\n", indent);
@@ -91,6 +110,28 @@ static void put_metrics(struct buf *out, const char *indent, json_t *metrics)
 	}
 }
 
+/* Which of the scheduler's programs ran how often; the kernel cuts names at 15 characters. */
+static void put_programs(struct buf *out, const char *indent, const json_t *programs)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < json_array_size(programs) && i < PROGRAMS_MAX; i++) {
+		const json_t *program = json_array_get(programs, i);
+		AUTO(free) char *name = one_line(json_string_value(json_object_get(program, "name")));
+
+		if (number_at(program, "run_count") <= 0)
+			continue;
+		if (any)
+			buf_printf(out, ", %s %.0f", name, number_at(program, "run_count"));
+		else
+			buf_printf(out, "%sits programs ran: %s %.0f", indent, name,
+				   number_at(program, "run_count"));
+		any = true;
+	}
+	if (any)
+		buf_str(out, " times\n");
+}
+
 /* The run room's evidence of who scheduled, as it was while the test's body ran. */
 static void put_evidence(struct buf *out, const char *indent, const json_t *scheduler)
 {
@@ -103,13 +144,7 @@ static void put_evidence(struct buf *out, const char *indent, const json_t *sche
 	if (*state)
 		buf_printf(out, "%ssched_ext: %s, ops %s, enable_seq %.0f\n", indent, state,
 			   *ops ? ops : "none", number_at(during, "enable_seq"));
-	for (size_t i = 0; i < json_array_size(programs) && i < PROGRAMS_MAX; i++) {
-		const json_t *program = json_array_get(programs, i);
-		AUTO(free) char *name = one_line(json_string_value(json_object_get(program, "name")));
-
-		buf_printf(out, "%s  %-20s ran %.0f times\n", indent, name,
-			   number_at(program, "run_count"));
-	}
+	put_programs(out, indent, programs);
 	if (*ended)
 		buf_printf(out, "%sthe scheduler ended early: %s\n", indent, ended);
 }
@@ -154,17 +189,85 @@ static void put_log(struct buf *out, const char *indent, const char *title, cons
 	put_lines(out, deeper, copy);
 }
 
-static void put_next_step(struct buf *out, const char *indent, const struct result *result)
+/*
+ * The kernel's dump of a scheduler that it ended with an error, where the scheduler printed it, as
+ * those with the kernel's user_exit_info.h and our fixture do: from "COMM[PID] triggered exit kind"
+ * (scx_dump_state()) to a ruler of user_exit_info.h, or to the end.
+ */
+static struct sv find_dump(struct sv log)
 {
-	AUTO(free) char *command = one_line(result->repeat_command);
-	AUTO(free) char *dir = one_line(result->run.dir);
+	const char *mark = memmem(log.data, log.len, "] triggered exit kind ", 22);
+	const char *start = mark, *end;
 
-	if (*command || *dir)
-		heading(out, indent, "run again");
-	if (*command)
-		buf_printf(out, "%s  %s\n", indent, command);
-	if (*dir)
-		buf_printf(out, "%s  everything that was kept: %s\n", indent, dir);
+	if (!mark)
+		return (struct sv){0};
+	while (start > log.data && start[-1] != '\n')
+		start--;
+	end = memmem(mark, log.len - (size_t)(mark - log.data), "\n====", 5);
+	return sv_bytes(start, (size_t)((end ?: log.data + log.len) - start));
+}
+
+/* The first lines: they say whom it was about, and where the kernel was. */
+static void put_dump(struct buf *out, const char *indent, struct sv dump)
+{
+	AUTO(free) char *deeper = xasprintf("%s  ", indent);
+	size_t shown = 0, left = 0;
+	struct sv line;
+
+	if (dump.len)
+		heading(out, indent, "sched_ext dump");
+	while (sv_line(&dump, &line)) {
+		AUTO(free) char *copy = xstrndup(line.data, line.len);
+
+		if (!sv_trim(line).len)
+			continue;
+		if (++shown <= LOG_LINES)
+			put_lines(out, deeper, copy);
+		else
+			left++;
+	}
+	if (left)
+		buf_printf(out, "%s... %zu more lines in scheduler.log\n", deeper, left);
+}
+
+/* The log without the dump, which has a section of its own. */
+static void put_scheduler_log(struct buf *out, const char *indent, const char *log)
+{
+	struct sv all = sv_of(log ?: ""), dump = find_dump(all);
+	AUTO(buf_done) struct buf rest = {0};
+
+	buf_bytes(&rest, all.data, dump.len ? (size_t)(dump.data - all.data) : all.len);
+	if (dump.len)
+		buf_bytes(&rest, dump.data + dump.len, (size_t)(all.data + all.len - dump.data) - dump.len);
+	put_log(out, indent, "scheduler log", buf_text(&rest), LOG_LINES);
+	put_dump(out, indent, dump);
+}
+
+/* That it was loaded and unloaded says nothing where all went well. */
+static void put_kernel_log(struct buf *out, const char *indent, const char *log)
+{
+	struct sv rest = sv_of(log ?: ""), line;
+	AUTO(buf_done) struct buf kept = {0};
+
+	while (sv_line(&rest, &line)) {
+		if (!memmem(line.data, line.len, "\" enabled", 9) &&
+		    !memmem(line.data, line.len, "(unregistered from user space)", 30))
+			buf_printf(&kept, "%.*s\n", SV_ARG(line));
+	}
+	put_log(out, indent, "kernel log", buf_text(&kept), LOG_LINES);
+}
+
+static void put_kept(struct buf *out, const char *indent, const struct result *result)
+{
+	AUTO(free) char *dir = one_line(result->run.dir);
+	AUTO(free) char *files = one_line(result->kept);
+
+	if (!*dir)
+		return;
+	heading(out, indent, "kept");
+	buf_printf(out, "%s  %s\n", indent, dir);
+	if (*files)
+		buf_printf(out, "%s  %s\n", indent, files);
 }
 
 void explain(struct buf *out, const char *indent, const struct result *result)
@@ -183,6 +286,7 @@ void explain(struct buf *out, const char *indent, const struct result *result)
 	if (*topology)
 		buf_printf(out, " [topo=%s]", topology);
 	buf_str(out, " failed:\n");
+	put_summary(out, deeper, result);
 	put_reasons(out, deeper, result);
 
 	put_stats(&stats, deeper, result);
@@ -197,10 +301,10 @@ void explain(struct buf *out, const char *indent, const struct result *result)
 	}
 	put_log(out, indent, "trace", result->trace_summary, SIZE_MAX);
 	put_log(out, indent, "test output", result->test_output, SIZE_MAX);
-	put_log(out, indent, "scheduler log", result->scheduler_log, LOG_LINES);
-	put_log(out, indent, "kernel log",
-		json_string_value(json_object_get(result->outcome.scheduler, "kernel_log")), LOG_LINES);
+	put_scheduler_log(out, indent, result->scheduler_log);
+	put_kernel_log(out, indent,
+		       json_string_value(json_object_get(result->outcome.scheduler, "kernel_log")));
 	if (result->outcome.state == KTSTR_ERROR || console_has_trouble(result->console_tail))
 		put_log(out, indent, "console", result->console_tail, LOG_LINES);
-	put_next_step(out, indent, result);
+	put_kept(out, indent, result);
 }

@@ -31,7 +31,7 @@ struct report {
 /* Whether this state makes the suite fail: inconclusive, fail, error. */
 bool state_is_bad(enum ktstr_state state);
 
-/* The text of the first detail that explains the state, on one line. The caller's; never NULL. */
+/* The text of the worst detail that explains the state, on one line. The caller's; never NULL. */
 char *result_reason(const struct result *result);
 /* The detail that it is from; NULL when the result has none. */
 const struct detail *result_reason_detail(const struct result *result);
@@ -50,6 +50,16 @@ void explain(struct buf *out, const char *indent, const struct result *result);
 
 /* The timeline of a scenario as phases, a line each; see timeline.c. NULL is an empty one. */
 void put_timeline(struct buf *out, const char *indent, const json_t *events);
+
+/* What was the last change of a scenario at that time, "step 1 shrink: set_cpuset"; NULL: none. The caller's. */
+char *timeline_change_at(const json_t *events, double ns);
+/* When workers first waited clearly more than before. False: they never did. */
+bool timeline_first_worse(const json_t *events, double *ret_ns);
+
+/* What, where, since when, and the command that repeats it; see summary.c. */
+#define SUMMARY_BADNESS_MAX 9
+unsigned summary_badness(enum ktstr_kind kind);        /* the higher, the more it explains; notes: 0 */
+void put_summary(struct buf *out, const char *indent, const struct result *result);
 
 /* progress.c: take the line away, if there is one, and keep it away until progress_lower(). */
 void progress_lift(void);

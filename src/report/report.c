@@ -106,14 +106,17 @@ bool state_is_bad(enum ktstr_state state)
 /* Notes explain nothing; of the others, one of the kind that a skip has explains only a skip. */
 const struct detail *result_reason_detail(const struct result *result)
 {
+	const struct detail *worst = NULL;
+
 	vec_each(detail, &result->outcome.details) {
 		bool about_skip = detail->kind == KTSTR_KIND_SKIP;
 
 		if (detail->kind != KTSTR_KIND_NOTE &&
-		    about_skip == (result->outcome.state == KTSTR_SKIP))
-			return detail;
+		    about_skip == (result->outcome.state == KTSTR_SKIP) &&
+		    (!worst || summary_badness(detail->kind) > summary_badness(worst->kind)))
+			worst = detail;
 	}
-	return NULL;
+	return worst;
 }
 
 char *result_reason(const struct result *result)

@@ -103,6 +103,38 @@ static void put_share(struct buf *out, const char *verb, double pct, const doubl
 		buf_printf(out, " (%+.0f)", pct - *before);
 }
 
+static bool is_worse(const struct phase *phase, const struct phase *before)
+{
+	return before && phase->to && phase->waited_pct >= before->waited_pct + WORSE_POINTS;
+}
+
+char *timeline_change_at(const json_t *events, double ns)
+{
+	AUTO(phases_done) struct phases phases = {0};
+	const json_t *last = NULL;
+
+	phases_collect(events, &phases);
+	vec_each(phase, &phases) {
+		if (!last || number_at(phase->from, "elapsed_ns") <= ns)
+			last = phase->from;
+	}
+	return last ? change_text(last) : NULL;
+}
+
+bool timeline_first_worse(const json_t *events, double *ret_ns)
+{
+	AUTO(phases_done) struct phases phases = {0};
+
+	phases_collect(events, &phases);
+	for (size_t i = 1; i < phases.len; i++) {
+		if (is_worse(&phases.at[i], &phases.at[i - 1])) {
+			*ret_ns = number_at(phases.at[i].from, "elapsed_ns");
+			return true;
+		}
+	}
+	return false;
+}
+
 static void put_phase(struct buf *out, const char *indent, const struct phase *phase,
 		      const struct phase *before)
 {
@@ -120,7 +152,7 @@ static void put_phase(struct buf *out, const char *indent, const struct phase *p
 	put_share(out, "ran", phase->ran_pct, before ? &before->ran_pct : NULL);
 	buf_char(out, ',');
 	put_share(out, "waited", phase->waited_pct, before ? &before->waited_pct : NULL);
-	if (before && phase->waited_pct >= before->waited_pct + WORSE_POINTS)
+	if (is_worse(phase, before))
 		buf_str(out, "  <-- waits more");
 	buf_char(out, '\n');
 }

@@ -12,6 +12,8 @@
 #include "symbols/closure.h"
 
 #define ATTACH_NS (3 * NS_PER_S)
+/* The verifier and libbpf are instructions: scx_qmap takes 3.8 s of emulation, 0.1 s of a real CPU. */
+#define ATTACH_EMULATED_NS (30 * NS_PER_S)
 #define INCLUDE_DIR "/include-files"
 #define INCLUDE_DEPTH_MAX 16
 
@@ -244,6 +246,11 @@ static int put_test(struct packer *packer, const struct request_config *config,
 	put_word(packer, WIRE_REQ_TEST_ENV, shape);
 	put_word(packer, WIRE_REQ_TEST_ENV, mode);
 	put_word(packer, WIRE_REQ_TEST_ENV, seed);
+	if (plan->scheduler.cgroup_parent) {
+		AUTO(free) char *root = xasprintf("KTSTR_CGROUP_ROOT=%s", plan->scheduler.cgroup_parent);
+
+		put_word(packer, WIRE_REQ_TEST_ENV, root);
+	}
 	vec_each(word, &plan->overrides)
 		put_word(packer, WIRE_REQ_TEST_ENV, *word);
 	return 0;
@@ -271,6 +278,35 @@ static int put_shell(struct packer *packer, const struct shell *shell, struct kt
 	return 0;
 }
 
+/* TD-5: what the declaration's fields tell the scheduler, in front of its arguments. */
+static int put_added_args(struct packer *packer, const struct scheduler_plan *scheduler,
+			  struct ktstr_error *err)
+{
+	if (scheduler->config_file) {
+		AUTO(free) char *guest = xasprintf(INCLUDE_DIR "/%s", base_name(scheduler->config_file));
+		int r = pack_file(packer, scheduler->config_file, guest, err);
+
+		if (r < 0)
+			return error_wrap(err, r, "config_file");
+		put_word(packer, WIRE_REQ_SCHEDULER, "--config");
+		put_word(packer, WIRE_REQ_SCHEDULER, guest);
+	}
+	if (scheduler->cgroup_parent) {
+		put_word(packer, WIRE_REQ_SCHEDULER, "--cell-parent-cgroup");
+		put_word(packer, WIRE_REQ_SCHEDULER, scheduler->cgroup_parent);
+	}
+	return 0;
+}
+
+/* What it asks of the machine, the kernel's own scheduler included. */
+static void put_place(struct packer *packer, const struct scheduler_plan *scheduler)
+{
+	vec_each(word, &scheduler->sysctls)
+		put_word(packer, WIRE_REQ_SYSCTL, *word);
+	if (scheduler->cgroup_parent)
+		put_word(packer, WIRE_REQ_CGROUP, scheduler->cgroup_parent);
+}
+
 static int put_scheduler(struct packer *packer, const struct request_config *config,
 			 struct ktstr_error *err)
 {
@@ -285,6 +321,9 @@ static int put_scheduler(struct packer *packer, const struct request_config *con
 	if (r < 0)
 		return error_wrap(err, r, "scheduler %s", config->plan->scheduler.name);
 	put_word(packer, WIRE_REQ_SCHEDULER, guest);
+	r = put_added_args(packer, &config->plan->scheduler, err);
+	if (r < 0)
+		return error_wrap(err, r, "scheduler %s", config->plan->scheduler.name);
 	vec_each(word, &config->plan->scheduler.args)
 		put_word(packer, WIRE_REQ_SCHEDULER, *word);
 	put_env(packer, WIRE_REQ_SCHEDULER_ENV, &library_dirs);
@@ -322,7 +361,7 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 		.threads_per_core = plan->topology.threads_per_core,
 	};
 	struct wire_run run = {
-		.attach_ns = ATTACH_NS,
+		.attach_ns = config->mode == VM_KVM ? ATTACH_NS : ATTACH_EMULATED_NS,
 		.test_ns = config->shell && !config->shell->command ? UINT64_MAX
 								    : plan->timeout_ms * NS_PER_MS,
 	};
@@ -334,6 +373,7 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 	if (r < 0)
 		return r;
 	put(&packer, WIRE_REQ_RUN, &run, sizeof(run));
+	put_place(&packer, &plan->scheduler);
 	r = config->shell ? 0 : put_test(&packer, config, err);
 	if (r == 0)
 		r = put_scheduler(&packer, config, err);

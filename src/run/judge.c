@@ -117,6 +117,10 @@ int judge_session(const struct test_plan *plan, const struct session *session,
 			return r;
 		scheduled = evidence_judge(&evidence, plan, outcome->workers, kernel_log, outcome);
 		outcome->scheduler = evidence_to_json(&evidence, kernel_log);
+		if (evidence.ended_early && evidence.ended_ns > session->test_began_ns && session->test_began_ns)
+			json_object_set_new(outcome->scheduler, "ended_after_ns",
+					    json_integer((json_int_t)(evidence.ended_ns -
+								      session->test_began_ns)));
 	}
 	/* a failure that was expected proves nothing when the scheduler under test never ran */
 	if (!scheduled && plan->expect_err && plan->expect_kind != KTSTR_KIND_SCHEDULER_DIED &&

@@ -2,6 +2,7 @@
 #include "run/one.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -148,6 +149,10 @@ static void identify(const struct run_config *config, size_t index, struct resul
 	};
 	vec_each(word, &plan->options)
 		strings_push(&result->identity.options, xstrdup(*word));
+	vec_each(word, &plan->scheduler.sysctls)
+		strings_push(&result->identity.sysctls, xstrdup(*word));
+	vec_each(word, &plan->scheduler.kargs)
+		strings_push(&result->identity.kargs, xstrdup(*word));
 	result->run = (struct run_record){
 		.id = xstrdup(config->dir->id),
 		.started_unix_ns = clock_unix_ns(),
@@ -252,6 +257,16 @@ static int use_template(const struct run_config *config, struct session_config *
 	return 0;
 }
 
+/* The words of a list on one line, or NULL for none. The caller's. */
+static char *joined(const struct strings *words)
+{
+	AUTO(buf_done) struct buf line = {0};
+
+	vec_each(word, words)
+		buf_printf(&line, "%s%s", line.len ? " " : "", *word);
+	return words->len ? buf_take(&line) : NULL;
+}
+
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
 	      const char *plugin, struct session *ret_session, struct ktstr_error *err)
 {
@@ -259,6 +274,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 	AUTO(template_done) struct template template = {.lock_fd = -1};
 	AUTO(buf_done) struct buf request = {0};
 	AUTO(free) char *scheduler = NULL;
+	AUTO(free) char *kargs = joined(&plan->scheduler.kargs);
 	struct stage_arg stage_arg = {.config = config, .index = index};
 	struct request_config request_config = {
 		.plan = plan,
@@ -279,6 +295,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 					  ? config->kernel->vmlinux
 					  : config->kernel->image,
 			.initramfs = config->initramfs,
+			.cmdline_extra = kargs,
 			.verbose = config->verbose_kernel,
 			.dir = dir,
 			.plugin = plugin,
@@ -351,6 +368,21 @@ static int run_on_host(const struct run_config *config, size_t index, struct res
 }
 
 /* What the host or the kernel cannot give is a skip with its reason. */
+/* The files of a directory in their order, for a report. The caller's; NULL: there are none. */
+static char *file_names(const char *dir)
+{
+	AUTO(free) char *pattern = xasprintf("%s/*", dir);
+	AUTO(buf_done) struct buf names = {0};
+	glob_t found = {0};
+
+	if (glob(pattern, 0, NULL, &found) == 0) {
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			buf_printf(&names, "%s%s", i ? " " : "", strrchr(found.gl_pathv[i], '/') + 1);
+	}
+	globfree(&found);
+	return names.len ? buf_take(&names) : NULL;
+}
+
 static bool can_run(const struct run_config *config, const struct test_plan *plan,
 		    struct outcome *outcome)
 {
@@ -394,6 +426,7 @@ int one_run(const struct run_config *config, size_t index, struct result *ret_re
 	result.run.host_ns = clock_ns() - began;
 	if (result_save(&result, &err) < 0)
 		log_warn("%s: its result cannot be kept: %s", plan->name, err.msg);
+	result.kept = file_names(result.run.dir);
 	*ret_result = TAKE(result, (struct result){0});
 	return r == -ECANCELED ? r : 0;
 }

@@ -13,15 +13,25 @@
 
 DEFINE_AUTO(json_t *, json_decref)
 
+void scheduler_plan_done(struct scheduler_plan *scheduler)
+{
+	free(scheduler->name);
+	free(scheduler->binary);
+	free(scheduler->config_file);
+	free(scheduler->cgroup_parent);
+	strings_done(&scheduler->args);
+	strings_done(&scheduler->sysctls);
+	strings_done(&scheduler->kargs);
+	*scheduler = (struct scheduler_plan){0};
+}
+
 void test_plan_done(struct test_plan *plan)
 {
 	free(plan->program);
 	free(plan->name);
 	free(plan->project_commit);
 	free(plan->payload);
-	free(plan->scheduler.name);
-	free(plan->scheduler.binary);
-	strings_done(&plan->scheduler.args);
+	scheduler_plan_done(&plan->scheduler);
 	strings_done(&plan->include_files);
 	strings_done(&plan->overrides);
 	strings_done(&plan->options);
@@ -86,6 +96,22 @@ static int get_strings(json_t *object, const char *field, struct strings *ret,
 	return 0;
 }
 
+/* Absent in what was built before schedulers could declare it. */
+static int parse_place(json_t *object, struct scheduler_plan *scheduler, struct ktstr_error *err)
+{
+	int r = 0;
+
+	if (json_object_get(object, "config_file"))
+		r = get_string(object, "config_file", &scheduler->config_file, err);
+	if (r == 0 && json_object_get(object, "cgroup_parent"))
+		r = get_string(object, "cgroup_parent", &scheduler->cgroup_parent, err);
+	if (r == 0 && json_object_get(object, "sysctls"))
+		r = get_strings(object, "sysctls", &scheduler->sysctls, err);
+	if (r == 0 && json_object_get(object, "kargs"))
+		r = get_strings(object, "kargs", &scheduler->kargs, err);
+	return r;
+}
+
 static int parse_scheduler(json_t *object, struct test_plan *plan, struct ktstr_error *err)
 {
 	json_t *scheduler = json_object_get(object, "scheduler");
@@ -98,6 +124,8 @@ static int parse_scheduler(json_t *object, struct test_plan *plan, struct ktstr_
 		r = get_string(scheduler, "binary", &plan->scheduler.binary, err);
 	if (r == 0)
 		r = get_strings(scheduler, "args", &plan->scheduler.args, err);
+	if (r == 0)
+		r = parse_place(scheduler, &plan->scheduler, err);
 	if (r == 0 && !plan->scheduler.name)
 		return bad_field("scheduler.name", err);
 	plan->has_scheduler = plan->scheduler.binary != NULL;
@@ -348,9 +376,7 @@ static void override_scheduler(struct test_plan *plan, const struct selection *s
 	push_option(plan, "--scheduler", selection->scheduler);
 	vec_each(arg, &selection->scheduler_args)
 		push_option(plan, "--scheduler-arg", *arg);
-	free(plan->scheduler.name);
-	free(plan->scheduler.binary);
-	strings_done(&plan->scheduler.args);
+	scheduler_plan_done(&plan->scheduler);
 	plan->scheduler = (struct scheduler_plan){
 		.name = xstrdup(base_name(selection->scheduler)),
 		.binary = own ? NULL : xstrdup(selection->scheduler),

@@ -20,9 +20,13 @@
 
 struct scheduler_plan {
 	char *name;
-	char *binary;                 /* as declared: a path or a name to look up */
+	char *binary;                 /* as declared: a path or a name to look up; NULL: EEVDF */
 	struct strings args;
+	char *config_file, *cgroup_parent;           /* or NULL */
+	struct strings sysctls, kargs;               /* "key=value"; words of the kernel's command line */
 };
+
+void scheduler_plan_done(struct scheduler_plan *scheduler);
 
 /* Who may set a limit; the last one that does wins. */
 enum check_layer { CHECK_LAYER_DEFAULT, CHECK_LAYER_SCHEDULER, CHECK_LAYER_TEST, CHECK_LAYERS };

@@ -96,6 +96,8 @@ enum wire_type {
 	WIRE_REQ_RUN,                 /* struct wire_run */
 	WIRE_REQ_END,                 /* empty: the request is whole */
 	WIRE_REQ_SHELL,               /* u32 enum wire_shell: the words of WIRE_REQ_TEST are no test */
+	WIRE_REQ_SYSCTL,              /* "kernel.panic_on_warn=1", set before anything is started */
+	WIRE_REQ_CGROUP,              /* "/sys/fs/cgroup/workload", made before anything is started */
 
 	/* guest to host */
 	WIRE_HELLO = 100,             /* struct wire_hello: PID 1 runs and has read the card */

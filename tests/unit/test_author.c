@@ -15,6 +15,8 @@
 /* --- the tests of this program, as an author would write them --------------------------------- */
 
 KTSTR_SCHEDULER(quick, .binary = "scx_quick", .args = KTSTR_ARGS("-v"), .topology = "2n4l3c2t",
+		.cgroup_parent = "/sys/fs/cgroup/a/b", .kargs = KTSTR_ARGS("preempt=full"),
+		.sysctls = KTSTR_SYSCTLS({"kernel.panic", "5"}, {"net/ipv4/conf/eth0.1/arp", "0 1"}),
 		.llcs = 2);
 
 KTSTR_TEST(passes)
@@ -332,6 +334,64 @@ TEST(a_scheduler_that_makes_no_sense_is_named)
 	complains(&test, "a.c:7: test t: extra_sched_args: there is no scheduler to give them to\n");
 }
 
+static void scheduler_complains(struct ktstr_scheduler scheduler, const char *words)
+{
+	AUTO(free) char *line = xasprintf("a.c:7: test t: scheduler.%s\n", words);
+	struct ktstr_test test = good("t");
+
+	scheduler.name = "s";
+	test.scheduler = &scheduler;
+	complains(&test, line);
+}
+
+/* TD-5 */
+TEST(what_a_scheduler_asks_of_the_machine_is_checked)
+{
+	static const char *const bad_keys[] = {"", ".a", "a..b", "a.", "a/../b", "../b", "a b", "a=b", "a/"};
+	static const char *const bad_parents[] = {"", "/", "/sys/fs/cgroup", "/sys/fs/cgroup/", "/tmp/x",
+						  "/sys/fs/cgroup/../x", "/sys/fs/cgroup/a/",
+						  "/sys/fs/cgroup/a//b", "/sys/fs/cgroup/a b", "a"};
+	struct ktstr_sysctl sysctls[] = {{"kernel.panic", "1"}, {"a", "1"}, {NULL, NULL}};
+	char long_word[1025];
+
+	for (size_t i = 0; i < sizeof(bad_keys) / sizeof(*bad_keys); i++) {
+		sysctls[1].key = bad_keys[i];
+		scheduler_complains((struct ktstr_scheduler){.sysctls = sysctls},
+				    "sysctls[1]: a key is written as in kernel.sched_rt_runtime_us");
+	}
+	sysctls[1] = (struct ktstr_sysctl){"a.b", "1\n2"};
+	scheduler_complains((struct ktstr_scheduler){.sysctls = sysctls},
+			    "sysctls[1]: a.b needs a value, on one line");
+	sysctls[1].value = NULL;
+	scheduler_complains((struct ktstr_scheduler){.sysctls = sysctls},
+			    "sysctls[1]: a.b needs a value, on one line");
+	for (size_t i = 0; i < sizeof(bad_parents) / sizeof(*bad_parents); i++)
+		scheduler_complains((struct ktstr_scheduler){.cgroup_parent = bad_parents[i]},
+				    "cgroup_parent must be a directory below /sys/fs/cgroup, as in "
+				    "/sys/fs/cgroup/workload");
+	scheduler_complains((struct ktstr_scheduler){.kargs = KTSTR_ARGS("ok", "a b")},
+			    "kargs[1] must be one word without white space and quotes, as in preempt=full");
+	memset(long_word, 'x', 1024);
+	long_word[1024] = '\0';
+	scheduler_complains((struct ktstr_scheduler){.kargs = KTSTR_ARGS(long_word)},
+			    "kargs: 1025 bytes; the kernel's command line has room for 1024");
+	scheduler_complains((struct ktstr_scheduler){.binary = "b", .config_file = "conf/"},
+			    "config_file must name a file");
+	scheduler_complains((struct ktstr_scheduler){.config_file = "conf"},
+			    "config_file: there is no scheduler.binary to read it");
+}
+
+TEST(the_host_is_not_changed_for_a_test)
+{
+	const struct ktstr_scheduler scheduler = {.name = "s", .kargs = KTSTR_ARGS("preempt=full")};
+	struct ktstr_test test = good("t");
+
+	test.scheduler = &scheduler;
+	test.host_only = true;
+	complains(&test, "a.c:7: test t: host_only: the host stays as it is, but scheduler s has sysctls, "
+			 "kargs or a cgroup_parent\n");
+}
+
 TEST(a_name_that_is_taken_names_both_places)
 {
 	AUTO(buf_done) struct buf lines = {0};
@@ -472,7 +532,10 @@ TEST(a_description_has_all_that_the_driver_needs)
 		  "\"checks\":{\"default\":{\"max_gap_ms\":2000,\"max_spread_pct\":15,"
 		  "\"max_idle_waiting_pct\":25,\"starvation\":1},\"scheduler\":{},\"test\":{}},"
 		  "\"scheduler\":{\"name\":\"quick\","
-		  "\"binary\":\"scx_quick\",\"args\":[\"-v\",\"--slice\",\"2\"]}}]}\n");
+		  "\"binary\":\"scx_quick\",\"args\":[\"-v\",\"--slice\",\"2\"],"
+		  "\"config_file\":null,\"cgroup_parent\":\"/sys/fs/cgroup/a/b\","
+		  "\"sysctls\":[\"kernel.panic=5\",\"net/ipv4/conf/eth0.1/arp=0 1\"],"
+		  "\"kargs\":[\"preempt=full\"]}}]}\n");
 }
 
 TEST(limits_on_a_trace_are_described_where_a_test_has_one)

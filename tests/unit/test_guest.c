@@ -105,6 +105,8 @@ TEST(a_request_leaves_its_files_and_words)
 	put_file(&frames, "/a/b/prog", "content");
 	wire_put(&frames, NONCE, WIRE_REQ_TEST, 0, "/a/b/prog", 9);
 	wire_put(&frames, NONCE, WIRE_REQ_TEST, 0, "x y", 3);
+	wire_put(&frames, NONCE, WIRE_REQ_SYSCTL, 0, "a.b=1 2", 7);
+	wire_put(&frames, NONCE, WIRE_REQ_CGROUP, 0, "/sys/fs/cgroup/w", 16);
 	wire_put(&frames, NONCE, WIRE_REQ_END, 0, NULL, 0);
 	if (read_frames(&frames, root, &request, &err) < 0)
 		fail_msg("%s", err.msg);
@@ -112,11 +114,43 @@ TEST(a_request_leaves_its_files_and_words)
 	CHECK_STR(request.test_argv.at[1], "x y");
 	CHECK_EQ(request.topology.cores_per_llc, 2);
 	CHECK_EQ(request.scheduler_argv.len, 0);
+	CHECK_EQ(request.sysctls.len, 1);
+	CHECK_STR(request.sysctls.at[0], "a.b=1 2");
+	CHECK_STR(request.cgroup, "/sys/fs/cgroup/w");
 	path = xasprintf("%s/a/b/prog", root);
 	text = file_line(AT_FDCWD, path);
 	CHECK_STR(text, "content");
 	CHECK_EQ(stat(path, &st), 0);
 	CHECK_EQ(st.st_mode & 07777, 0750);
+	tree_remove(root, NULL);
+}
+
+/* A directory stands in for /proc/sys. */
+TEST(a_sysctl_is_set_and_one_that_does_not_exist_is_named)
+{
+	char root[] = "/tmp/ktstr-unit.XXXXXX";
+	AUTO(strings_done) struct strings words = {0};
+	AUTO(free) char *dir = NULL;
+	AUTO(free) char *path = NULL;
+	AUTO(free) char *text = NULL;
+	AUTO(free) char *wanted = NULL;
+	struct ktstr_error err = {0};
+
+	CHECK(mkdtemp(root));
+	dir = xasprintf("%s/net/eth0.1", root);
+	path = xasprintf("%s/arp", dir);
+	CHECK_EQ(dir_make(dir, 0700, NULL), 0);
+	CHECK_EQ(file_write_atomic(path, "0", 1, 0600, NULL), 0);
+	strings_push(&words, xstrdup("net/eth0.1/arp=1 2=3"));
+	if (machine_set_sysctls(root, &words, &err) < 0)
+		fail_msg("%s", err.msg);
+	text = file_line(AT_FDCWD, path);
+	CHECK_STR(text, "1 2=3");
+	strings_push(&words, xstrdup("kernel.nothing=1"));
+	CHECK_EQ(machine_set_sysctls(root, &words, &err), -ENOENT);
+	wanted = xasprintf("sysctl kernel.nothing: this kernel does not have it (there is no "
+			   "%s/kernel/nothing)", root);
+	CHECK_STR(err.msg, wanted);
 	tree_remove(root, NULL);
 }
 

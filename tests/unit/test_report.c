@@ -40,8 +40,18 @@ static void push_failure(struct results *results)
 		"\"max_gap_ms\":12.3,\"max_gap_cpu\":1,\"migrations\":3,\"run_delay_us_mean\":102.4,"
 		"\"run_delay_us_worst\":2003,\"wake_us_median\":5,\"wake_us_p99\":30}],"
 		"\"window\":{\"wall_ns\":2000000000,\"cpus\":2,\"idle_ns\":400000000},"
-		"\"metrics\":{\"rps\":1.5}}",
+		"\"metrics\":{\"rps\":1.5},\"timeline\":["
+		"{\"elapsed_ns\":0,\"step\":0,\"cgroups\":1,\"workers\":2,\"cpu_ns\":0,\"wait_ns\":0},"
+		"{\"elapsed_ns\":300000000,\"step\":1,\"name\":\"shrink\",\"op_kinds\":[\"set_cpuset\"],"
+		"\"cgroups\":1,\"workers\":2,\"cpu_ns\":600000000,\"wait_ns\":0}]}",
 		0, NULL);
+	failed->outcome.workers = json_loads(
+		"[{\"cgroup\":\"cg_0\",\"index\":0,\"tid\":122,\"wall_ns\":2000000000,\"cpu_ns\":1990000000},"
+		"{\"cgroup\":\"cg_0\",\"index\":1,\"tid\":123,\"wall_ns\":2000000000,\"cpu_ns\":4000000,"
+		"\"run_delay_ns\":1900000000,\"cpus\":\"1\",\"start_ns\":100000000,"
+		"\"max_gap_ns\":1700000000,\"max_gap_at_ns\":1900000000}]",
+		0, NULL);
+	failed->kept = xstrdup("console.log result.json");
 	failed->outcome.scheduler = json_loads(
 		"{\"asked\":true,\"during\":{\"state\":\"enabled\",\"ops\":\"simple\",\"enable_seq\":1},"
 		"\"programs\":[{\"name\":\"simple_enqueue\",\"run_count\":420}],"
@@ -113,6 +123,11 @@ TEST(pretty_says_a_line_a_test_and_everything_about_a_failure)
 		  "  the host has 2 CPUs\n"
 		  "FAIL  starving                   1n1l2c1t   eevdf         det     2.1 s\n"
 		  "  ktstr_test 'starving' [sched=eevdf] [topo=1n1l2c1t] failed:\n"
+		  "    BUG SUMMARY\n"
+		  "      what:   workers that wanted to run got no CPU time (starved)\n"
+		  "      where:  cgroup cg_0, worker 1 (tid 123), which ran on CPU 1; ran 4 ms, waited 1900 ms\n"
+		  "      since:  0.30 s after the load began, in step 1 shrink: set_cpuset\n"
+		  "      repeat: ktstr test --seed 1 ./my_sched starving\n"
 		  "    starved: tid 123 starved (0 work units)\n"
 		  "    note: gap not judged in det\n"
 		  "  --- stats ---\n"
@@ -123,8 +138,12 @@ TEST(pretty_says_a_line_a_test_and_everything_about_a_failure)
 		  "    idle: 10.0 % of 2 CPUs for 2.0 s\n"
 		  "    rps = 1.5\n"
 		  "    sched_ext: enabled, ops simple, enable_seq 1\n"
-		  "      simple_enqueue       ran 420 times\n"
+		  "    its programs ran: simple_enqueue 420 times\n"
 		  "    the scheduler ended early: exit status 1\n"
+		  "  --- timeline ---\n"
+		  "    +0.00s to +0.30s  start                             1 cgroups, 2 workers: each ran 100 %, "
+		  "waited 0 %\n"
+		  "    +0.30s to ...     step 1 shrink: set_cpuset         it did not end\n"
 		  "  --- test output ---\n"
 		  "    one\n"
 		  "    two\n"
@@ -132,20 +151,91 @@ TEST(pretty_says_a_line_a_test_and_everything_about_a_failure)
 		  "    attached\n"
 		  "  --- kernel log ---\n"
 		  "    sched_ext: BPF scheduler \"simple\" disabled\n"
-		  "  --- run again ---\n"
-		  "    ktstr test --seed 1 ./my_sched starving\n"
-		  "    everything that was kept: /runs/r1/starving\n"
+		  "  --- kept ---\n"
+		  "    /runs/r1/starving\n"
+		  "    console.log result.json\n"
 		  "INCONCLUSIVE  idle               1n1l2c1t   eevdf         det     2.1 s\n"
 		  "  ktstr_test 'idle' [sched=eevdf] [topo=1n1l2c1t] failed:\n"
+		  "    BUG SUMMARY\n"
+		  "      what:   no verdict: there was nothing to judge by\n"
 		  "    benchmark: no samples\n"
 		  "ERROR  booting                   1n1l2c1t   eevdf         det     2.1 s\n"
 		  "  ktstr_test 'booting' [sched=eevdf] [topo=1n1l2c1t] failed:\n"
+		  "    BUG SUMMARY\n"
+		  "      what:   no verdict: the test could not be run to its end\n"
 		  "    kernel silent for 60 s\n"
 		  "  --- console ---\n"
 		  "    [    0.1] hello\n"
 		  "12.3 s\n"
 		  "of the failed: 1 fail, 1 inconclusive, 1 error\n"
 		  "1 passed, 3 failed, 1 skipped\n");
+}
+
+/* The findings in the order that they were found in are not the order of what explains what. */
+TEST(a_stall_names_the_scheduler_first_and_the_worker_that_waited)
+{
+	AUTO(results_done) struct results results = {0};
+	struct result *failed = results_push(&results, result_of("stalled", KTSTR_FAIL));
+	AUTO(free) char *text = NULL;
+
+	say(failed, KTSTR_KIND_STUCK, "cg_0: tid 126 stuck 4003ms on cpu0 at +4447ms");
+	say(failed, KTSTR_KIND_NOTE, "a note");
+	say(failed, KTSTR_KIND_SCHEDULER_DIED, "sched_ext put scheduler s out during the test");
+	say(failed, KTSTR_KIND_STUCK, "cg_0: tid 126 stuck 4003ms on cpu0 at +4447ms");
+	failed->outcome.workers = json_loads(
+		"[{\"cgroup\":\"cg_0\",\"index\":0,\"tid\":125,\"max_gap_ns\":3580000000},"
+		"{\"cgroup\":\"cg_0\",\"index\":1,\"tid\":126,\"max_gap_ns\":4003000000,"
+		"\"max_gap_at_ns\":4447000000,\"max_gap_cpu\":0}]", 0, NULL);
+	failed->scheduler_log = xstrdup("s: attached\n=====\n\ncomm[7] triggered exit kind 1026:\n  stall\n\nlast\n"
+					"=====\n\nEXIT: stall\n");
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "    BUG SUMMARY\n"
+			"      what:   the scheduler ended, or the kernel put it out (scheduler_died)\n"
+			"      where:  cgroup cg_0, worker 1 (tid 126), on CPU 0; ran 0 ms, waited 0 ms\n"
+			"      since:  0.44 s after the load began\n"
+			"    scheduler_died: sched_ext put scheduler s out during the test\n"
+			"    stuck: cg_0: tid 126 stuck 4003ms on cpu0 at +4447ms\n"
+			"    note: a note\n"
+			"  --- scheduler log ---\n");
+	CHECK_HAS(text, "    EXIT: stall\n"
+			"  --- sched_ext dump ---\n"
+			"    comm[7] triggered exit kind 1026:\n"
+			"      stall\n"
+			"    last\n");
+}
+
+TEST(a_long_dump_is_cut_behind_its_beginning)
+{
+	AUTO(results_done) struct results results = {0};
+	struct result *failed = results_push(&results, result_of("stalled", KTSTR_FAIL));
+	AUTO(buf_done) struct buf log = {0};
+	AUTO(free) char *text = NULL;
+
+	buf_str(&log, "comm[7] triggered exit kind 1026:\n");
+	for (int i = 2; i <= 50; i++)
+		buf_printf(&log, "line %d\n", i);
+	failed->scheduler_log = xstrdup(buf_text(&log));
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "    line 40\n    ... 10 more lines in scheduler.log\n");
+	CHECK(!strstr(text, "--- scheduler log ---"));
+}
+
+TEST(workers_that_wait_more_from_a_step_on_say_which)
+{
+	AUTO(results_done) struct results results = {0};
+	struct result *failed = results_push(&results, result_of("uneven", KTSTR_FAIL));
+	AUTO(free) char *text = NULL;
+
+	say(failed, KTSTR_KIND_UNFAIR, "cg_0: unfair cgroup");
+	failed->outcome.stats = json_loads(
+		"{\"timeline\":["
+		"{\"elapsed_ns\":0,\"step\":0,\"workers\":2,\"cpu_ns\":0,\"wait_ns\":0},"
+		"{\"elapsed_ns\":500000000,\"step\":1,\"name\":\"shrink\",\"workers\":2,"
+		"\"cpu_ns\":1000000000,\"wait_ns\":0},"
+		"{\"elapsed_ns\":1000000000,\"step\":1,\"end\":true,\"workers\":2,"
+		"\"cpu_ns\":1500000000,\"wait_ns\":500000000}]}", 0, NULL);
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "      since:  0.50 s after the load began, in step 1 shrink\n");
 }
 
 TEST(pretty_shows_the_console_when_the_kernel_complained)
@@ -485,7 +575,9 @@ TEST(junit_counts_and_names_what_failed)
 	CHECK_HAS(text, "<skipped message=\"the host has 2 CPUs\"/>\n");
 	CHECK_HAS(text, "<failure message=\"tid 123 starved (0 work units)\" type=\"starved\">"
 			"ktstr_test 'starving' [sched=eevdf] [topo=1n1l2c1t] failed:\n"
-			"  starved: tid 123 starved (0 work units)\n");
+			"  BUG SUMMARY\n"
+			"    what:   workers that wanted to run got no CPU time (starved)\n");
+	CHECK_HAS(text, "  starved: tid 123 starved (0 work units)\n");
 	CHECK_HAS(text, "</failure>\n<system-out>one\ntwo\n</system-out>\n"
 			"<system-err>attached\n[    0.1] all is well\n</system-err>\n");
 	CHECK_HAS(text, "<error message=\"kernel silent for 60 s\" type=\"other\">");

@@ -47,6 +47,63 @@ TEST(a_description_becomes_a_plan)
 	CHECK_STR(plans.at[0].include_files.at[0], "x");
 }
 
+/* The words of all frames of one type in a request, each with a space in front. */
+static char *words_of(const struct buf *request, uint64_t nonce, uint32_t type)
+{
+	struct sv rest = sv_bytes(request->data, request->len);
+	AUTO(buf_done) struct buf words = {0};
+	struct wire_frame frame;
+	struct sv payload;
+	int64_t used;
+
+	while ((used = wire_get(rest, nonce, WIRE_PAYLOAD_MAX, &frame, &payload, NULL)) > 0) {
+		if (frame.type == type)
+			buf_printf(&words, " %.*s", SV_ARG(payload));
+		rest = sv_skip(rest, (size_t)used);
+	}
+	buf_str(&words, "");
+	return buf_take(&words);
+}
+
+/* TD-5; the programs are scripts as far as a request is concerned */
+TEST(what_a_scheduler_declares_is_in_the_request_in_its_order)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	AUTO(buf_done) struct buf request = {0};
+	struct ktstr_error err = {0};
+	struct request_config config = {.mode = VM_DET, .nonce = 7, .scheduler = "/bin/true"};
+	AUTO(free) char *scheduler = NULL;
+	AUTO(free) char *sysctls = NULL;
+	AUTO(free) char *cgroup = NULL;
+	AUTO(free) char *env = NULL;
+
+	if (plans_parse(sv_of(TEST_JSON("{\"name\":\"s\",\"binary\":\"scx_s\",\"args\":[\"-v\"],"
+					"\"config_file\":\"/etc/hostname\","
+					"\"cgroup_parent\":\"/sys/fs/cgroup/w\","
+					"\"sysctls\":[\"a.b=1\",\"c=2 3\"],\"kargs\":[\"x\",\"y=1\"]}")),
+			"/bin/true", &plans, &err) < 0)
+		fail_msg("%s", err.msg);
+	CHECK_STR(plans.at[0].scheduler.kargs.at[1], "y=1");
+	strings_done(&plans.at[0].include_files);
+	plans.at[0].include_files = (struct strings){0};
+	config.plan = &plans.at[0];
+	if (request_build(&config, &request, &err) < 0)
+		fail_msg("%s", err.msg);
+	scheduler = words_of(&request, 7, WIRE_REQ_SCHEDULER);
+	CHECK_STR(scheduler, " /scheduler/true --config /include-files/hostname --cell-parent-cgroup "
+			     "/sys/fs/cgroup/w -v");
+	sysctls = words_of(&request, 7, WIRE_REQ_SYSCTL);
+	CHECK_STR(sysctls, " a.b=1 c=2 3");
+	cgroup = words_of(&request, 7, WIRE_REQ_CGROUP);
+	CHECK_STR(cgroup, " /sys/fs/cgroup/w");
+	env = words_of(&request, 7, WIRE_REQ_TEST_ENV);
+	CHECK(strstr(env, " KTSTR_CGROUP_ROOT=/sys/fs/cgroup/w"));
+	plans.at[0].scheduler.config_file[1] = 'E';
+	buf_clear(&request);
+	CHECK_EQ(request_build(&config, &request, &err), -ENOENT);
+	CHECK_STR(err.msg, "scheduler s: config_file: /Etc/hostname: No such file or directory");
+}
+
 #define WITH_CHECKS(checks) TEST_JSON("null,\"checks\":" checks)
 
 TEST(thresholds_name_the_layer_that_set_each)
@@ -191,6 +248,7 @@ static void judge(const struct made *made, struct outcome *outcome)
 	AUTO(session_done) struct session session = {
 		.end = made->end, .hello = true, .stage = made->stage,
 		.done = made->end == SESSION_DONE,
+		.test_began_ns = 1000, .result_at_ns = 9000,
 	};
 	struct ktstr_error err = {0};
 
@@ -261,8 +319,10 @@ TEST(a_scheduler_that_went_away_is_a_failure_of_its_kind)
 	AUTO(outcome_clear) struct outcome outcome = {0};
 
 	judge(&(struct made){.result = PASSED(WORKERS("false")), .has_scheduler = true,
-			     .scheduler = STATE(LOADED, NONE, "5", "50", "\"exit status 1\"")},
+			     .scheduler = STATE(LOADED, NONE, "5", "50",
+						"\"exit status 1\",\"ended_ns\":3500")},
 	      &outcome);
+	CHECK_EQ(json_integer_value(json_object_get(outcome.scheduler, "ended_after_ns")), 2500);
 	CHECK_EQ(outcome.state, KTSTR_FAIL);
 	CHECK_EQ(outcome.details.at[0].kind, KTSTR_KIND_SCHEDULER_DIED);
 	CHECK_HAS(outcome.details.at[0].text, "ended during the test (exit status 1)");

@@ -132,6 +132,12 @@ KTSTR_TEST(powers_off)
 	return 0;
 }
 
+KTSTR_SCHEDULER(mistuned, .sysctls = KTSTR_SYSCTLS({"kernel.no_such_knob", "1"}));
+KTSTR_TEST(sysctl_not_found, .scheduler = &mistuned)
+{
+	return 0;
+}
+
 KTSTR_TEST(worker_misdeclared)
 {
 	return ktstr_run_cgroups(ctx, verdict, err, SPIN("a//b", 2));
