@@ -595,7 +595,7 @@ TEST(json_is_one_document_also_when_interrupted)
 	CHECK_EQ(json_integer_value(json_object_get(document, "schema_version")), 2);
 	CHECK_STR(json_string_value(json_object_get(document, "suite")), "my_sched");
 	CHECK_EQ(json_array_size(tests), 5);
-	CHECK_EQ(json_object_size(json_array_get(tests, 4)), 43);
+	CHECK_EQ(json_object_size(json_array_get(tests, 4)), 44);
 	CHECK_EQ(json_integer_value(json_object_get(totals, "inconclusive")), 1);
 	CHECK_EQ(json_integer_value(json_object_get(totals, "exit_status")), 130);
 	CHECK(json_is_true(json_object_get(totals, "interrupted")));
