@@ -34,6 +34,9 @@
 #define RTC_DIVIDER 0x70
 #define RTC_DIVIDER_RESET 0x60
 
+#define ALONE_NS NS_PER_MS
+#define ALONE_TURNS 8
+
 static volatile uint32_t *apic_register(const struct timers *timers, unsigned offset)
 {
 	return (volatile uint32_t *)((char *)timers->apic + offset);
@@ -115,11 +118,30 @@ void timers_hold(struct timers *timers)
 	hold(timers, first);
 }
 
+/*
+ * A VM that goes on and one that was restored do not begin with the same vCPU's turn, nor do all
+ * their vCPUs get whole ones. As long as the others sleep nobody notices, and after some rounds the
+ * two are one again.
+ */
+static void take_turns_alone(void)
+{
+	const struct timespec turn = {.tv_nsec = ALONE_NS};
+
+	for (int i = 0; i < ALONE_TURNS; i++)
+		(void)nanosleep(&turn, NULL);
+}
+
 void timers_release(struct timers *timers)
 {
-	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &timers->held) && go_to(cpu))
-			release(timers);
+	unsigned first = first_cpu(timers);
+
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &timers->held) || !go_to(cpu))
+			continue;
+		release(timers);
+		if (cpu == first)
+			take_turns_alone();
+	}
 	if (timers->apic != MAP_FAILED)
 		(void)munmap(timers->apic, APIC_SIZE);
 	(void)sched_setaffinity(0, sizeof(timers->home), &timers->home);
