@@ -583,6 +583,15 @@ TEST(junit_counts_and_names_what_failed)
 	CHECK_HAS(text, "<error message=\"kernel silent for 60 s\" type=\"other\">");
 }
 
+static size_t field_count(void)
+{
+	size_t count = 0;
+
+	while (record_fields[count].key)
+		count++;
+	return count;
+}
+
 TEST(json_is_one_document_also_when_interrupted)
 {
 	AUTO(results_done) struct results results = nasty_results();
@@ -595,7 +604,7 @@ TEST(json_is_one_document_also_when_interrupted)
 	CHECK_EQ(json_integer_value(json_object_get(document, "schema_version")), 2);
 	CHECK_STR(json_string_value(json_object_get(document, "suite")), "my_sched");
 	CHECK_EQ(json_array_size(tests), 5);
-	CHECK_EQ(json_object_size(json_array_get(tests, 4)), 44);
+	CHECK_EQ(json_object_size(json_array_get(tests, 4)), field_count());
 	CHECK_EQ(json_integer_value(json_object_get(totals, "inconclusive")), 1);
 	CHECK_EQ(json_integer_value(json_object_get(totals, "exit_status")), 130);
 	CHECK(json_is_true(json_object_get(totals, "interrupted")));
