@@ -299,9 +299,9 @@ void explain(struct buf *out, const char *indent, const struct result *result)
 		heading(out, indent, "timeline");
 		buf_str(out, timeline.data);
 	}
-	put_log(out, indent, "trace", result->trace_summary, SIZE_MAX);
 	put_log(out, indent, "test output", result->test_output, SIZE_MAX);
 	put_scheduler_log(out, indent, result->scheduler_log);
+	put_log(out, indent, "trace", result->trace_summary, SIZE_MAX);
 	put_kernel_log(out, indent,
 		       json_string_value(json_object_get(result->outcome.scheduler, "kernel_log")));
 	if (result->outcome.state == KTSTR_ERROR || console_has_trouble(result->console_tail))
