@@ -256,3 +256,21 @@ int vm_resume(struct vm *vm, struct ktstr_error *err)
 {
 	return qmp_execute(&vm->qmp, "cont", NULL, deadline_in(COMMAND_NS), NULL, err);
 }
+
+int vm_stop(struct vm *vm, struct ktstr_error *err)
+{
+	return qmp_execute(&vm->qmp, "stop", NULL, deadline_in(COMMAND_NS), NULL, err);
+}
+
+int vm_monitor(struct vm *vm, const char *command, struct buf *ret_text, struct ktstr_error *err)
+{
+	AUTO(json_decref) json_t *text = NULL;
+	int r = qmp_execute(&vm->qmp, "human-monitor-command", json_pack("{s:s}", "command-line", command),
+			    deadline_in(COMMAND_NS), &text, err);
+
+	if (r == 0 && !json_is_string(text))
+		r = error_set(err, -EBADMSG, "QMP: %s gave no text", command);
+	if (r == 0)
+		buf_bytes(ret_text, json_string_value(text), json_string_length(text));
+	return r;
+}

@@ -98,6 +98,10 @@ enum vm_event {
 int vm_wait(struct vm *vm, struct deadline deadline, int cancel_fd, enum vm_event *ret_event,
 	    struct ktstr_error *err);
 int vm_resume(struct vm *vm, struct ktstr_error *err);
+/* Freeze it at once, whatever the guest does. */
+int vm_stop(struct vm *vm, struct ktstr_error *err);
+/* What a command of QEMU's monitor for people prints, appended to an empty *ret_text. */
+int vm_monitor(struct vm *vm, const char *command, struct buf *ret_text, struct ktstr_error *err);
 
 /*
  * The VM of a template stands still at its doorbell: write what is not RAM to the directory's state
