@@ -176,6 +176,7 @@ static void put_memory(const struct dump_config *config, const struct dump_cpus 
 	struct dump_process process = {.pid = config->qemu, .pieces = &pieces};
 	AUTO(free) struct dump_guest *guest = xcalloc(1, sizeof(*guest));
 	struct ktstr_error err = {0};
+	uint64_t began = clock_ns();
 
 	guest->memory.read = dump_process_read;
 	guest->memory.arg = &process;
@@ -191,6 +192,7 @@ static void put_memory(const struct dump_config *config, const struct dump_cpus 
 	for (size_t i = 0; i < DUMP_SYMBOL_COUNT; i++)
 		if (!guest->symbol[i])
 			problem(dump, "this kernel has no symbol %s", symbol_names[i]);
+	log_debug("dump: symbols and types in %.1f ms", (double)(clock_ns() - began) / NS_PER_MS);
 	if (find_tables(guest, cpus))
 		put_walks(guest, dump);
 	else

@@ -76,9 +76,12 @@ static json_t *chars(const struct render *render, uint64_t at, uint32_t count)
 	size_t len = strnlen((const char *)render->bytes + at, count);
 	AUTO(free) char *clean = NULL;
 
-	for (size_t i = 0; i < len; i++)
-		if (render->bytes[at + i] < ' ' || render->bytes[at + i] > '~')
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = render->bytes[at + i];
+
+		if ((c < ' ' && c != '\n' && c != '\t') || c > '~')
 			return NULL;
+	}
 	for (size_t i = len; i < count; i++)
 		if (render->bytes[at + i])
 			return NULL;

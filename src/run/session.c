@@ -293,6 +293,16 @@ static int on_qemu_end(struct follow *follow)
 	return end_with(follow, SESSION_QEMU_ENDED, buf_take(&how));
 }
 
+/* A kernel without a driver for the pvpanic port reboots when it has died: its memory is still there. */
+static int on_off(struct follow *follow, struct ktstr_error *err)
+{
+	AUTO(free) char *panic = panic_line(follow->config);
+
+	if (panic)
+		(void)show_frozen(follow, "the kernel died");
+	return vm_quit(follow->vm, err);
+}
+
 static int on_timeout(struct follow *follow)
 {
 	enum wire_stage stage = follow->session->stage;
@@ -339,6 +349,8 @@ static int step(struct follow *follow, struct ktstr_error *err)
 	switch (event) {
 	case VM_PAUSED:
 		return on_pause(follow, err);
+	case VM_OFF:
+		return on_off(follow, err);
 	case VM_ENDED:
 		return on_qemu_end(follow);
 	case VM_CANCELLED:
@@ -382,6 +394,7 @@ int session_run(const struct session_config *config, struct session *ret_session
 	show_window(&follow);
 	if (config->on_stage)
 		config->on_stage(config->arg, "QEMU");
+	vm.stay_when_off = config->on_frozen != NULL;
 	r = vm_start(&vm, &follow.vm, err);
 	if (r < 0)
 		return r;
