@@ -11,6 +11,7 @@
 #include "symbols/kallsyms.h"
 
 #define VALUES_MAX 200000              /* of all maps together */
+#define READS_MAX (1u << 20)           /* a machine with 100 tasks takes some 10,000 */
 #define SYMBOL_MAX 160
 
 DEFINE_AUTO(struct btf *, btf__free)
@@ -165,6 +166,8 @@ static void put_walks(struct dump_guest *guest, json_t *dump)
 	json_object_set_new(dump, "maps", dump_maps(guest));
 	if (!guest->budget.values)
 		problem(dump, "maps have more than %d values; the rest is left out", VALUES_MAX);
+	if (!guest->memory.reads_left)
+		problem(dump, "its lists have no end; what %u reads gave is here", READS_MAX);
 	json_object_set_new(dump, "is_placeholder", json_false());
 }
 
@@ -180,6 +183,7 @@ static void put_memory(const struct dump_config *config, const struct dump_cpus 
 
 	guest->memory.read = dump_process_read;
 	guest->memory.arg = &process;
+	guest->memory.reads_left = READS_MAX;
 	guest->cpu_count = (uint32_t)cpus->len;
 	guest->budget.values = VALUES_MAX;
 	guest->fields = fields;

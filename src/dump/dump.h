@@ -52,6 +52,7 @@ struct dump_memory {
 	void *arg;
 	uint64_t root;                 /* a CR3 */
 	bool five_levels;              /* CR4.LA57 */
+	uint32_t reads_left;           /* of pages; with 0 nothing can be read: what bounds all walks together */
 	struct {
 		uint64_t page, physical;       /* page 0: empty */
 	} tlb[DUMP_TLB];

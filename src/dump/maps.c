@@ -14,7 +14,7 @@
 #define ENTRIES_MAX 256                /* of one map */
 #define VALUE_MAX (1u << 20)
 #define KEY_MAX 4096u
-#define BTF_MAX (16u << 20)
+#define BTF_MAX (2u << 20)
 #define XARRAY_DEPTH 12
 #define SLOTS_MAX 64u
 #define BUCKETS_MAX (1u << 20)
@@ -79,23 +79,24 @@ static json_t *values_per_cpu(struct dump_guest *guest, const struct map *map, u
 static void put_array(struct dump_guest *guest, const struct map *map, json_t *entries)
 {
 	uint64_t step = (map->value_size + 7) & ~7ull;
-	uint32_t values, pointers;
+	bool per_cpu = map->type == BPF_MAP_TYPE_PERCPU_ARRAY;
+	uint32_t at;
 
-	if (!guest_offset(guest, "bpf_array", "value", &values) ||
-	    !guest_offset(guest, "bpf_array", "pptrs", &pointers))
+	if (!(per_cpu ? guest_offset(guest, "bpf_array", "pptrs", &at)
+		      : guest_offset(guest, "bpf_array", "value", &at)))
 		return;
 	for (uint64_t i = 0; i < map->max_entries && i < ENTRIES_MAX && guest->budget.values; i++) {
 		json_t *entry = json_object();
 		uint64_t pointer;
 
 		json_object_set_new(entry, "key", json_integer((json_int_t)i));
-		if (map->type == BPF_MAP_TYPE_ARRAY)
+		if (!per_cpu)
 			json_object_set_new(entry, "value", value_of(guest, map, map->value_type,
-								     map->address + values + i * step,
+								     map->address + at + i * step,
 								     map->value_size));
 		else
 			json_object_set_new(entry, "values",
-					    guest_u64(guest, map->address + pointers + 8 * i, &pointer)
+					    guest_u64(guest, map->address + at + 8 * i, &pointer)
 						    ? values_per_cpu(guest, map, pointer)
 						    : json_string("unreadable"));
 		json_array_append_new(entries, entry);

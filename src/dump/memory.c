@@ -159,6 +159,9 @@ bool dump_read(struct dump_memory *memory, uint64_t address, void *buffer, size_
 		size_t left = PAGE - (address & (PAGE - 1)), part = size < left ? size : left;
 		uint64_t physical;
 
+		if (memory->reads_left == 0)
+			return false;
+		memory->reads_left--;
 		if (!dump_translate(memory, address, &physical) ||
 		    !memory->read(memory->arg, physical, out, part))
 			return false;

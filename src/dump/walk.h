@@ -15,7 +15,7 @@ struct btf_type;
 /* Behind const, volatile, typedefs and tags; NULL: nonsense. ret_id may be NULL. */
 const struct btf_type *types_skip(const struct btf *btf, uint32_t id, uint32_t *ret_id);
 
-struct dump_fields *types_fields_new(void);        /* for free() */
+struct dump_fields *types_fields_new(void);        /* for free(); what it has found is of one BTF */
 
 /* type and path are string literals: they are compared as pointers. */
 bool guest_offset(struct dump_guest *guest, const char *type, const char *path, uint32_t *ret_offset);
