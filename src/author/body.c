@@ -261,7 +261,7 @@ int author_run_body(const struct ktstr_test *test)
 		log_error("test %s: %s", test->name, err.msg);
 		return AUTHOR_EXIT_ERROR;
 	}
-	if (channel.fd >= 0) {
+	if (channel.fd >= 0 && strcmp(ctx.mode, "host") != 0) {
 		ctx.on_load_end = tell_load_end;
 		ctx.on_load_end_arg = &channel;
 	}

@@ -285,6 +285,7 @@ int vm_quit(struct vm *vm, struct ktstr_error *err)
 	int r;
 
 	vm->has_quit = true;
+	still_end(&vm->still);
 	r = qmp_execute(&vm->qmp, "quit", NULL, deadline_in(COMMAND_NS), NULL, err);
 	return r == -ECONNRESET ? 0 : r;        /* it may be gone before it has answered */
 }
