@@ -44,10 +44,13 @@ for mode in det tcg; do
 	hangs=$(sed -n 's/^hangs //p' "$dir/stdout.log")
 	holds --argjson spins "$spins" '[.tasks[] | select(.comm == "spins") | .pid] | sort == $spins'
 	check "$mode: its children are the tasks of that name" $?
-	holds --argjson spins "$spins" '.runqueues[-1] as $rq | $rq.curr.comm == "spins" and $rq.cfs_nr_queued == 3 and
-		([.tasks[] | select(.pid as $pid | $spins | index($pid)) | select(.state == "runnable" and .cpu == $rq.cpu)] | length) == 3 and
-		([.tasks[] | select(.on_cpu and .comm == "spins") | .pid] == [$rq.curr.pid])'
-	check "$mode: three of them are on the last CPU, and the one that runs is its current task" $?
+	# PID 1 may have been woken there to stop the guest
+	holds --argjson spins "$spins" '.runqueues[-1] as $rq |
+		[.tasks[] | select(.pid as $pid | $spins | index($pid))] as $three | [.tasks[] | select(.on_cpu)] as $on |
+		$rq.cfs_nr_queued == 3 and $rq.nr_running == 3 + $rq.rt_nr_running and
+		all($three[]; .state == "runnable" and .cpu == $rq.cpu and .class == "fair") and
+		([$on[] | select(.cpu == $rq.cpu) | .pid] == [$rq.curr.pid])'
+	check "$mode: three of them are on the last CPU, and its current task is the one that is on it" $?
 	holds --argjson pid "$hangs" '.tasks[] | select(.pid == $pid) | .state == "sleeping" and (.on_cpu | not) and .comm == "dumped"'
 	check "$mode: the body sleeps" $?
 	says '^ *--- failure dump ---' && says 'frozen because the test ran out of its time' &&
