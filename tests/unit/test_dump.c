@@ -122,8 +122,8 @@ static void check_translation(const uint64_t *tables, bool five_levels, uint64_t
 TEST(pages_of_every_size_are_found)
 {
 	static const uint64_t small[] = {0, 0x2001, 0x3001, 0x4001, 0x8000000000abc063};
-	static const uint64_t middle[] = {0, 0x2001, 0x3001, 0x400000e3};
-	static const uint64_t large[] = {0, 0x2001, 0xc00000e3};
+	static const uint64_t middle[] = {0, 0x2001, 0x3001, 0x400010e3}; /* bit 12: PAT */
+	static const uint64_t large[] = {0, 0x2001, 0xc00010e3};
 	static const uint64_t five[] = {0, 0x2001, 0x3001, 0xc00000e3};
 
 	check_translation(small, false, 0x123, 0xabc123);
