@@ -9,7 +9,7 @@
 #define QUEUES_MAX 4096
 #define NODES_MAX 64
 #define CURSOR 1u                      /* SCX_DSQ_LNODE_ITER_CURSOR: no task, but somebody's place */
-#define TEXT_MAX 128
+#define TEXT_MAX 1024                  /* SCX_EXIT_MSG_LEN */
 
 json_t *dsq_tasks(struct dump_guest *guest, uint64_t dsq)
 {
@@ -93,6 +93,22 @@ static void put_global(struct dump_guest *guest, json_t *all, uint64_t scheduler
 			json_array_append_new(all, dsq_to_json(guest, dsq));
 }
 
+/* Why sched_ext puts it out, as the kernel has it before the scheduler is told. */
+static void put_exit(struct dump_guest *guest, json_t *all, uint64_t scheduler)
+{
+	char reason[TEXT_MAX] = "", message[TEXT_MAX] = "";
+	uint64_t info, text;
+
+	if (!guest_field(guest, scheduler, "scx_sched", "exit_info", &info) || !info)
+		return;
+	if (guest_field(guest, info, "scx_exit_info", "reason", &text) && text)
+		(void)guest_text(guest, text, reason, sizeof(reason));
+	if (guest_field(guest, info, "scx_exit_info", "msg", &text) && text)
+		(void)guest_text(guest, text, message, sizeof(message));
+	json_object_set_new(all, "exit_reason", json_text_of(reason));
+	json_object_set_new(all, "exit_message", json_text_of(message));
+}
+
 json_t *dump_scheduler(struct dump_guest *guest, json_t **ret_dsqs)
 {
 	json_t *all;
@@ -108,6 +124,7 @@ json_t *dump_scheduler(struct dump_guest *guest, json_t **ret_dsqs)
 	json_object_set_new(all, "name", json_text_of(name));
 	put_field(guest, all, "exit_kind", scheduler, "scx_sched", "exit_kind.counter");
 	put_field(guest, all, "watchdog_timeout_ms", scheduler, "scx_sched", "ops.timeout_ms");
+	put_exit(guest, all, scheduler);
 	put_global(guest, *ret_dsqs, scheduler);
 	put_own(guest, *ret_dsqs, scheduler);
 	return all;
