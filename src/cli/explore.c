@@ -159,6 +159,7 @@ static int run(const struct options *options, struct test_plans *plans, struct k
 	config = drive_run_config(&drive, plans);
 	config.seed = options->first;
 	config.rounds = options->last - options->first + 1;
+	config.dump = DUMP_NEVER;        /* of thousands of runs: replay the ones of interest */
 	config.seed_per_round = true;
 	config.on_result = take_result;
 	config.arg = &findings;

@@ -12,7 +12,8 @@
 const char suite_help_out[] =
 	"      --repeat N          each test N times; in det, rounds that differ are a failure\n"
 	"      --trace FILE        of the one test: every scheduling event, for ui.perfetto.dev (det and\n"
-	"                          tcg); the run is the same as without\n\n"
+	"                          tcg); the run is the same as without\n"
+	"      --dump WHEN         write what the guest's kernel was doing: failure (default), always, never\n\n"
 	"what comes out\n"
 	"  -f, --format FORMAT     pretty (default), tap, junit, json\n"
 	"  -o, --output FILE       there instead of on stdout\n\n"
@@ -33,6 +34,10 @@ int suite_take_option(int option, struct drive_options *drive, struct suite_opti
 		if (sv_u32(value, REPEAT_MAX, &suite->repeat) < 0 || suite->repeat == 0)
 			return cli_usage(drive->command, "--repeat %s: a number from 1 to %d", optarg,
 					 REPEAT_MAX);
+		return 0;
+	case SUITE_OPT_DUMP:
+		if (!dump_wish_parse(value, &suite->dump))
+			return cli_usage(drive->command, "--dump %s: it is failure, always or never", optarg);
 		return 0;
 	case SUITE_OPT_TRACE:
 		suite->trace = optarg;
@@ -84,6 +89,7 @@ static int run(const struct drive_options *drive_options, const struct suite_opt
 	config.rounds = suite->repeat;
 	config.trace = suite->trace ? TRACE_ALWAYS : TRACE_AS_TESTS_WANT;
 	config.trace_path = suite->trace;
+	config.dump = suite->dump;
 	report_config.test_count = run_count(&config);
 	report_config.color = !suite->output && isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	config.on_result = report_one;

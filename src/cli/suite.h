@@ -9,15 +9,17 @@ struct suite_options {
 	const char *output;                  /* NULL: stdout */
 	const char *trace;                   /* Perfetto file of the one run; NULL: not traced */
 	enum report_format format;
+	enum dump_wish dump;
 	uint32_t repeat;
 };
 
-enum { SUITE_OPT_REPEAT = DRIVE_OPT_END, SUITE_OPT_TRACE, SUITE_OPT_END };
+enum { SUITE_OPT_REPEAT = DRIVE_OPT_END, SUITE_OPT_TRACE, SUITE_OPT_DUMP, SUITE_OPT_END };
 
 #define SUITE_SHORT_OPTIONS DRIVE_SHORT_OPTIONS "f:o:"
 #define SUITE_LONG_OPTIONS                                                                         \
 	DRIVE_LONG_OPTIONS, {"repeat", required_argument, NULL, SUITE_OPT_REPEAT},                 \
 		{"trace", required_argument, NULL, SUITE_OPT_TRACE},                              \
+		{"dump", required_argument, NULL, SUITE_OPT_DUMP},                                \
 		{"format", required_argument, NULL, 'f'}, {"output", required_argument, NULL, 'o'}
 
 extern const char suite_help_out[];

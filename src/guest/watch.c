@@ -43,6 +43,7 @@ struct watch {
 	int scheduler_status, test_status;         /* of waitpid(); -1 while it runs */
 	uint64_t scheduler_ended_ns;
 	bool stopping_scheduler;
+	bool has_frozen;
 	bool has_result;
 	struct buf result_bytes;
 	struct buf oom;                            /* the kernel's words when it killed something */
@@ -111,6 +112,18 @@ static int watch_init(struct watch *watch, struct card *card, const struct reque
 
 /* --- what comes in ------------------------------------------------------------------------------ */
 
+/*
+ * The host wants to look at this moment: all of the machine stands still until it has. Who asks is not
+ * read before it matters, so that in det a run is the same until then whether or not the host wants to.
+ */
+static void freeze(struct watch *watch, enum wire_bell bell)
+{
+	if (watch->has_frozen || !(watch->card->map->flags & WIRE_CARD_FREEZE))
+		return;
+	watch->has_frozen = true;
+	card_ring(watch->card, bell);
+}
+
 static void put_output(struct watch *watch, enum wire_stream id, const void *data, size_t len)
 {
 	struct stream *stream = &watch->streams[id];
@@ -151,6 +164,10 @@ static void take_kernel_line(struct watch *watch, struct sv record)
 	(void)head;
 	if (killed && watch->oom.len == 0)
 		buf_bytes(&watch->oom, line.data, line.len);
+	/* said before the scheduler's own process hears of it, so its maps are still there */
+	if (!watch->stopping_scheduler && memmem(line.data, line.len, "BPF scheduler", 13) &&
+	    memmem(line.data, line.len, "disabled (", 10))
+		freeze(watch, WIRE_BELL_FREEZE_SCHEDULER);
 	if (killed || memmem(line.data, line.len, "sched_ext", 9)) {
 		AUTO(free) char *text = xasprintf("%.*s\n", SV_ARG(line));
 
@@ -188,6 +205,21 @@ static void programs_into(struct buf *buf)
 	ext_programs_to_json(&json, NULL);
 }
 
+/* A body that was asked to says when its load ends; it waits until we have looked. */
+static void take_load_end(struct watch *watch)
+{
+	struct wire_frame frame;
+	struct sv payload;
+	int64_t used = wire_get(sv_bytes(buf_text(&watch->result_bytes), watch->result_bytes.len), RESULT_NONCE,
+				RESULT_MAX, &frame, &payload, NULL);
+
+	if (used <= 0 || frame.type != WIRE_LOAD_END)
+		return;
+	memmove(watch->result_bytes.data, watch->result_bytes.data + used, watch->result_bytes.len - (size_t)used);
+	watch->result_bytes.len -= (size_t)used;
+	freeze(watch, WIRE_BELL_FREEZE_LOAD);
+}
+
 /* The body's one frame, checked before it goes on the card. */
 static void read_result(struct watch *watch)
 {
@@ -203,6 +235,8 @@ static void read_result(struct watch *watch)
 		return;
 	}
 	buf_bytes(&watch->result_bytes, chunk, (size_t)len);
+	if (watch->card->map->flags & WIRE_CARD_FREEZE)
+		take_load_end(watch);
 	if (watch->has_result ||
 	    wire_get(sv_bytes(buf_text(&watch->result_bytes), watch->result_bytes.len),
 		     RESULT_NONCE, RESULT_MAX, &frame, &payload, NULL) <= 0 ||
@@ -217,6 +251,8 @@ static void read_result(struct watch *watch)
 static void note_scheduler_end(struct watch *watch)
 {
 	watch->scheduler_ended_ns = clock_ns();
+	if (!watch->stopping_scheduler)
+		freeze(watch, WIRE_BELL_FREEZE_SCHEDULER);
 	(void)child_wait(&watch->scheduler, DEADLINE_NEVER, &watch->scheduler_status);
 }
 
@@ -532,6 +568,8 @@ static int run_test(struct watch *watch, struct ktstr_error *err)
 			ending = true;
 		}
 	}
+	if (watch->test.pid && !watch->has_result)
+		freeze(watch, WIRE_BELL_FREEZE_SILENT);
 	drain(watch);
 	if (watch->has_result)
 		return 0;

@@ -42,6 +42,7 @@ void result_done(struct result *result)
 	free(result->repeat_command);
 	free(result->trace_summary);
 	free(result->kept);
+	free(result->dump_excerpt);
 	*result = (struct result){0};
 }
 

@@ -79,6 +79,7 @@ struct result {
 	char *scheduler_log;
 	char *console_tail;
 	char *repeat_command;          /* one line for a shell */
+	char *dump_excerpt;            /* of a guest that was looked at where it failed; else NULL */
 	char *trace_summary;           /* of a traced run; else NULL */
 	char *kept;                    /* names of the files in run.dir, apart at spaces; or NULL */
 };

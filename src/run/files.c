@@ -243,6 +243,7 @@ static int put_test(struct packer *packer, const struct request_config *config,
 	put_word(packer, WIRE_REQ_TEST, "--ktstr-test-fn");
 	put_word(packer, WIRE_REQ_TEST, plan->name);
 	put_env(packer, WIRE_REQ_TEST_ENV, &library_dirs);
+	put_word(packer, WIRE_REQ_TEST_ENV, config->freeze ? "KTSTR_FREEZE=1" : "KTSTR_FREEZE=0");
 	put_word(packer, WIRE_REQ_TEST_ENV, shape);
 	put_word(packer, WIRE_REQ_TEST_ENV, mode);
 	put_word(packer, WIRE_REQ_TEST_ENV, seed);

@@ -268,7 +268,7 @@ static char *joined(const struct strings *words)
 }
 
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
-	      const char *plugin, struct session *ret_session, struct ktstr_error *err)
+	      const char *plugin, struct dumped *dumped, struct session *ret_session, struct ktstr_error *err)
 {
 	const struct test_plan *plan = run_plan(config, index);
 	AUTO(template_done) struct template template = {.lock_fd = -1};
@@ -283,6 +283,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 		.seed = run_seed(config, index),
 		.disturb = config->disturb,
 		.nonce = clock_unix_ns(),
+		.freeze = dumped && dumped->wants_load_end,
 	};
 	struct session_config session_config = {
 		.vm = {
@@ -309,6 +310,9 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 					 ? config->boot_limit_ns
 					 : session_boot_limit_ns(config->mode, &plan->topology),
 		.cancel_fd = config->cancel_fd,
+		.on_frozen = dumped ? dumped_take : NULL,
+		.frozen_arg = dumped,
+		.may_ring = dumped && (config->mode != VM_DET || dumped->ends_run),
 		.on_stage = on_stage,
 		.arg = &stage_arg,
 	};
@@ -333,8 +337,8 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 	return r;
 }
 
-static int run_guest(const struct run_config *config, size_t index, struct result *result,
-		     struct ktstr_error *err)
+static int run_guest(const struct run_config *config, size_t index, struct dumped *dumped,
+		     struct result *result, struct ktstr_error *err)
 {
 	AUTO(session_done) struct session session = {0};
 	AUTO(traced_done) struct traced traced = {0};
@@ -342,13 +346,16 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 
 	if (r < 0)
 		return r;
-	r = guest_run(config, index, result->run.dir, NULL, traced.option, &session, err);
+	dumped_prepare(config, index, result, dumped);
+	r = guest_run(config, index, result->run.dir, NULL, traced.option, dumped->path ? dumped : NULL, &session,
+		      err);
 	if (r < 0 && session.end != SESSION_CANCELLED)
 		return r;
 	judged = judge_session(run_plan(config, index), &session, &result->outcome,
 			       r < 0 ? NULL : err);
 	if (r == 0 && judged == 0)
 		judged = traced_finish(config, index, &traced, &session, result, err);
+	dumped->had_test = session.stage >= WIRE_STAGE_TEST;
 	keep_session(&session, result);
 	return r < 0 ? r : judged;
 }
@@ -408,6 +415,7 @@ int one_run(const struct run_config *config, size_t index, struct result *ret_re
 {
 	const struct test_plan *plan = run_plan(config, index);
 	AUTO(result_done) struct result result = {0};
+	AUTO(dumped_done) struct dumped dumped = {0};
 	struct ktstr_error err = {0};
 	uint64_t began = clock_ns();
 	int r;
@@ -418,11 +426,13 @@ int one_run(const struct run_config *config, size_t index, struct result *ret_re
 		log_warn("%s: %s", plan->name, err.msg);
 	if (r == 0 && can_run(config, plan, &result.outcome))
 		r = plan->host_only ? run_on_host(config, index, &result, &err)
-				    : run_guest(config, index, &result, &err);
+				    : run_guest(config, index, &dumped, &result, &err);
 	result.run.cut_short = r == -ECANCELED;
 	if (r < 0 && !(r == -ECANCELED && result.outcome.state == KTSTR_ERROR))
 		outcome_error(&result.outcome, "%s", err.msg);
 	judge_expectation(plan, &result.outcome);
+	if (dumped.path && r != -ECANCELED)
+		dumped_finish(index, &dumped, &result);
 	result.run.host_ns = clock_ns() - began;
 	if (result_save(&result, &err) < 0)
 		log_warn("%s: its result cannot be kept: %s", plan->name, err.msg);

@@ -15,12 +15,14 @@ uint64_t run_seed(const struct run_config *config, size_t index);
  */
 int one_run(const struct run_config *config, size_t index, struct result *ret_result);
 
+struct dumped;
+
 /*
  * The guest of one plan from its start to its end, with a shell in it if one is given; console.log
- * and qemu.log go to dir. plugin: as in vm_config, or NULL.
+ * and qemu.log go to dir. plugin: as in vm_config, or NULL. dumped: NULL for no dump.
  */
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
-	      const char *plugin, struct session *ret_session, struct ktstr_error *err);
+	      const char *plugin, struct dumped *dumped, struct session *ret_session, struct ktstr_error *err);
 
 /* What a traced guest needs beside the rest; empty while it is not traced. */
 struct traced {
@@ -41,5 +43,32 @@ void traced_note(const struct test_plan *plan, const char *mode, struct outcome 
 /* After the guest: judge, summarise, write the Perfetto file. */
 int traced_finish(const struct run_config *config, size_t index, const struct traced *traced,
 		  const struct session *session, struct result *result, struct ktstr_error *err);
+
+/* What a run's dump needs until the verdict is known; zeroed: nothing is wanted. */
+struct dumped {
+	const struct run_config *config;
+	const struct test_plan *plan;
+	char *path;                   /* of the file, when there will be one */
+	json_t *dump;                 /* taken, or NULL */
+	uint64_t took_ns;             /* host time */
+	bool wants_load_end;          /* look when the load ends, if nothing went wrong until then */
+	bool ends_run;                /* this run is only there to be looked at */
+	bool had_test;                /* a body has begun */
+};
+void dumped_done(struct dumped *dumped);
+DEFINE_AUTO_DONE(struct dumped, dumped_done)
+
+/* Before the guest: nothing of an earlier run may be left where the dump will be. */
+void dumped_prepare(const struct run_config *config, size_t index, const struct result *result,
+		    struct dumped *dumped);
+
+/* For struct session_config's on_frozen; arg is a struct dumped. */
+bool dumped_take(void *dumped, struct vm *vm, const char *reason, uint64_t guest_ns);
+
+/*
+ * Once the verdict is known: keep the dump if it is wanted, and in det run the test again up to the
+ * failing moment if it was not taken yet. Failures are logged: a dump is a convenience.
+ */
+void dumped_finish(size_t index, struct dumped *dumped, struct result *result);
 
 #endif

@@ -216,6 +216,7 @@ struct request_config {
 	enum vm_mode mode;
 	uint64_t seed;
 	bool disturb;
+	bool freeze;                  /* the body says when its load ends, for a dump */
 	uint64_t nonce;
 };
 
@@ -267,6 +268,13 @@ struct session_config {
 	const struct shell *shell;    /* NULL: a test */
 	uint64_t boot_limit_ns;       /* host time for stage boot */
 	int cancel_fd;
+	/*
+	 * Called while the guest stands still where it went wrong; guest_ns: its clock as far as it said.
+	 * True: the session ends here, else the guest goes on if it can. NULL: nobody wants to look.
+	 */
+	bool (*on_frozen)(void *arg, struct vm *vm, const char *reason, uint64_t guest_ns);
+	void *frozen_arg;
+	bool may_ring;                /* PID 1 rings for it where the run goes wrong; else only what ends a guest */
 	void (*on_stage)(void *arg, const char *stage);      /* may be NULL */
 	void *arg;
 };
@@ -333,6 +341,12 @@ enum trace_wish {
 void judge_trace(const struct ktstr_trace_checks *checks, const struct trace_analysis *analysis,
 		 struct outcome *outcome);
 
+/* --- dumped.c: a guest's state where it failed ------------------------------------------------------------ */
+
+enum dump_wish { DUMP_ON_FAILURE, DUMP_ALWAYS, DUMP_NEVER };
+
+bool dump_wish_parse(struct sv word, enum dump_wish *ret_wish);
+
 /* --- runner.c -------------------------------------------------------------------------------------------------- */
 
 struct run_store;
@@ -356,6 +370,7 @@ struct run_config {
 	int cancel_fd;
 	bool verbose_kernel;
 	enum trace_wish trace;
+	enum dump_wish dump;
 	const char *trace_path;       /* the Perfetto file of a traced test; NULL: trace.pb beside its log */
 	/* in the order of plans and rounds, on the thread that called run_tests(); the result is borrowed */
 	void (*on_result)(void *arg, const struct result *result);

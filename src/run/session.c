@@ -29,6 +29,7 @@ struct follow {
 	struct session *session;
 	struct card_host card;
 	struct vm *vm;
+	uint64_t heard_ns;      /* guest time of the last frame */
 	int bell;               /* of the doorbell frame that was the last one so far, or -1 */
 	uint64_t stage_since_ns;
 	struct deadline stage_deadline;
@@ -211,6 +212,7 @@ static int read_card(struct follow *follow, struct ktstr_error *err)
 		if (r <= 0)
 			return r;
 		follow->bell = -1;
+		follow->heard_ns = frame.time_ns;
 		if (frame.type == WIRE_DOORBELL && payload.len == sizeof(bell)) {
 			memcpy(&bell, payload.data, sizeof(bell));
 			follow->bell = (int)(bell & 0xff);
@@ -242,6 +244,21 @@ static char *panic_line(const struct session_config *config)
 	return console_panic(sv_of(tail));
 }
 
+static bool show_frozen(struct follow *follow, const char *reason)
+{
+	const struct session_config *config = follow->config;
+
+	return config->on_frozen && config->on_frozen(config->frozen_arg, follow->vm, reason, follow->heard_ns);
+}
+
+static int on_freeze(struct follow *follow, const char *reason, struct ktstr_error *err)
+{
+	follow->bell = -1;
+	if (show_frozen(follow, reason))
+		return end_with(follow, SESSION_DONE, NULL);
+	return vm_resume(follow->vm, err);
+}
+
 /* The VM stands still: a doorbell, or the kernel's own panic notifier. 1: that was the end. */
 static int on_pause(struct follow *follow, struct ktstr_error *err)
 {
@@ -253,7 +270,14 @@ static int on_pause(struct follow *follow, struct ktstr_error *err)
 		card_reset_log(&follow->card);
 		follow->bell = -1;
 		return vm_resume(follow->vm, err);
+	case WIRE_BELL_FREEZE_SCHEDULER:
+		return on_freeze(follow, "the scheduler ended before the test did", err);
+	case WIRE_BELL_FREEZE_SILENT:
+		return on_freeze(follow, "the test ran out of its time", err);
+	case WIRE_BELL_FREEZE_LOAD:
+		return on_freeze(follow, "the load had run for as long as it should", err);
 	default:
+		(void)show_frozen(follow, "the kernel died");
 		return end_with(follow, SESSION_PANIC, panic_line(follow->config));
 	}
 }
@@ -269,6 +293,16 @@ static int on_qemu_end(struct follow *follow)
 	return end_with(follow, SESSION_QEMU_ENDED, buf_take(&how));
 }
 
+/* A kernel without a driver for the pvpanic port reboots when it has died: its memory is still there. */
+static int on_off(struct follow *follow, struct ktstr_error *err)
+{
+	AUTO(free) char *panic = panic_line(follow->config);
+
+	if (panic)
+		(void)show_frozen(follow, "the kernel died");
+	return vm_quit(follow->vm, err);
+}
+
 static int on_timeout(struct follow *follow)
 {
 	enum wire_stage stage = follow->session->stage;
@@ -279,6 +313,8 @@ static int on_timeout(struct follow *follow)
 
 	if (newline)
 		last = sv_skip(last, (size_t)(newline - last.data) + 1);
+	if (follow->config->on_frozen && vm_stop(follow->vm, NULL) == 0)
+		(void)show_frozen(follow, "the host's deadline ran out");
 	return end_with(follow, SESSION_TIMEOUT,
 			xasprintf("stage %s did not end within %llu s%s%.*s", wire_stage_name(stage),
 				  (unsigned long long)(stage_limit_ns(follow->config, stage) / NS_PER_S),
@@ -313,6 +349,8 @@ static int step(struct follow *follow, struct ktstr_error *err)
 	switch (event) {
 	case VM_PAUSED:
 		return on_pause(follow, err);
+	case VM_OFF:
+		return on_off(follow, err);
 	case VM_ENDED:
 		return on_qemu_end(follow);
 	case VM_CANCELLED:
@@ -351,9 +389,12 @@ int session_run(const struct session_config *config, struct session *ret_session
 	if (vm.mode == VM_DET && !vm.clone)
 		follow.card.map->flags = WIRE_CARD_TEMPLATE | WIRE_CARD_HOLD_TIMERS;
 	vm.card_fd = follow.card.fd;
+	if (config->may_ring)
+		follow.card.map->flags |= WIRE_CARD_FREEZE;
 	show_window(&follow);
 	if (config->on_stage)
 		config->on_stage(config->arg, "QEMU");
+	vm.stay_when_off = config->on_frozen != NULL;
 	r = vm_start(&vm, &follow.vm, err);
 	if (r < 0)
 		return r;

@@ -148,6 +148,8 @@ EXPORT int ktstr_play_end(struct ktstr_play *play, struct ktstr_error *err)
 	r = phase_close(play, err);
 	if (r < 0)
 		return r;
+	if (play->ctx->on_load_end)
+		play->ctx->on_load_end(play->ctx->on_load_end_arg);
 	play_end_step(play);
 	if (play->step.number)
 		play->step = play->backdrop;

@@ -43,6 +43,8 @@ struct ktstr_ctx {
 	cgroup_act_fn *cgroup_act;                 /* NULL: the kernel; for tests */
 	struct ctx_override override;
 	struct ktstr_play *play;                   /* the open one, or NULL */
+	void (*on_load_end)(void *arg);            /* somebody wants to look while workers still run; or NULL */
+	void *on_load_end_arg;
 	struct ktstr_payload_handle *payloads;     /* those that were not freed yet */
 	unsigned payload_count;                    /* that were started */
 	bool random_begun;

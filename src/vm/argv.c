@@ -149,7 +149,7 @@ struct strings vm_argv(const struct vm_config *config, int qmp_fd, int card_fd)
 	       (unsigned long long)WIRE_CARD_SIZE, card_fd);
 	option(&argv, "-device", "nvdimm,id=nvdimm0,memdev=card");
 	option(&argv, "-device", "pvpanic,ioport=%d", WIRE_DOORBELL_PORT);
-	option(&argv, "-action", "panic=pause,reboot=shutdown");
+	option(&argv, "-action", "panic=pause,reboot=shutdown%s", config->stay_when_off ? ",shutdown=pause" : "");
 	option(&argv, "-chardev", "file,id=console,path=%s/console.log", config->dir);
 	option(&argv, "-serial", "chardev:console");
 	/* a device of every guest, so that a shell can be a clone of any template */

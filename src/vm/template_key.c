@@ -76,6 +76,7 @@ int template_key(const struct vm_config *config, const char *cache_dir, char key
 	plain.template_dir = "@";
 	plain.clone = plain.shell = false;
 	plain.plugin = NULL;
+	plain.stay_when_off = false;
 	argv = vm_argv(&plain, 0, 0);
 	SHA256Init(&digest);
 	for (size_t i = 0; argv.at[i]; i++)

@@ -30,6 +30,7 @@ struct vm {
 	char *log_path;
 	int seat;               /* of seat_take(), or -1 */
 	struct still still;     /* det: while the guest runs */
+	bool has_quit;          /* we asked QEMU to end */
 	bool ended;
 	int status;             /* of waitpid(), once ended */
 };
@@ -213,6 +214,10 @@ static int look_at_events(struct vm *vm, enum vm_event *ret_event, struct ktstr_
 			*ret_event = VM_PAUSED;
 			return 1;
 		}
+		if (name && strcmp(name, "SHUTDOWN") == 0 && !vm->has_quit) {
+			*ret_event = VM_OFF;
+			return 1;
+		}
 	}
 }
 
@@ -255,4 +260,32 @@ int vm_wait(struct vm *vm, struct deadline deadline, int cancel_fd, enum vm_even
 int vm_resume(struct vm *vm, struct ktstr_error *err)
 {
 	return qmp_execute(&vm->qmp, "cont", NULL, deadline_in(COMMAND_NS), NULL, err);
+}
+
+int vm_stop(struct vm *vm, struct ktstr_error *err)
+{
+	return qmp_execute(&vm->qmp, "stop", NULL, deadline_in(COMMAND_NS), NULL, err);
+}
+
+int vm_monitor(struct vm *vm, const char *command, struct buf *ret_text, struct ktstr_error *err)
+{
+	AUTO(json_decref) json_t *text = NULL;
+	int r = qmp_execute(&vm->qmp, "human-monitor-command", json_pack("{s:s}", "command-line", command),
+			    deadline_in(COMMAND_NS), &text, err);
+
+	if (r == 0 && !json_is_string(text))
+		r = error_set(err, -EBADMSG, "QMP: %s gave no text", command);
+	if (r == 0)
+		buf_bytes(ret_text, json_string_value(text), json_string_length(text));
+	return r;
+}
+
+int vm_quit(struct vm *vm, struct ktstr_error *err)
+{
+	int r;
+
+	vm->has_quit = true;
+	still_end(&vm->still);
+	r = qmp_execute(&vm->qmp, "quit", NULL, deadline_in(COMMAND_NS), NULL, err);
+	return r == -ECONNRESET ? 0 : r;        /* it may be gone before it has answered */
 }

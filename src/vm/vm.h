@@ -68,6 +68,8 @@ struct vm_config {
 	int shell_fd;
 	/* "FILE,key=value": a QEMU plugin that only looks; no part of a template, whose clones may differ */
 	const char *plugin;
+	/* A guest that powers off or reboots stands still (VM_OFF) instead of ending QEMU; no part of a template */
+	bool stay_when_off;
 };
 
 #define VM_SHELL_FD 5
@@ -90,7 +92,8 @@ DEFINE_AUTO(struct vm *, vm_free)
 enum vm_event {
 	VM_NOTHING,          /* the deadline has passed */
 	VM_PAUSED,           /* the pvpanic port was written: a doorbell, or a kernel panic */
-	VM_ENDED,            /* QEMU is gone: the guest powered off or rebooted, or somebody killed it */
+	VM_OFF,              /* the guest powered off or rebooted: it stands still; only with stay_when_off */
+	VM_ENDED,            /* QEMU is gone: vm_quit(), or somebody killed it */
 	VM_CANCELLED,        /* cancel_fd became readable */
 };
 
@@ -98,6 +101,12 @@ enum vm_event {
 int vm_wait(struct vm *vm, struct deadline deadline, int cancel_fd, enum vm_event *ret_event,
 	    struct ktstr_error *err);
 int vm_resume(struct vm *vm, struct ktstr_error *err);
+/* Have QEMU end by itself; VM_ENDED follows. */
+int vm_quit(struct vm *vm, struct ktstr_error *err);
+/* Freeze it at once, whatever the guest does. */
+int vm_stop(struct vm *vm, struct ktstr_error *err);
+/* What a command of QEMU's monitor for people prints, appended to an empty *ret_text. */
+int vm_monitor(struct vm *vm, const char *command, struct buf *ret_text, struct ktstr_error *err);
 
 /*
  * The VM of a template stands still at its doorbell: write what is not RAM to the directory's state

@@ -44,6 +44,7 @@
 #define WIRE_CARD_SIZE (256ull << 20)
 #define WIRE_CARD_TEMPLATE 1u                      /* ring WIRE_BELL_TEMPLATE before reading the request */
 #define WIRE_CARD_HOLD_TIMERS 2u                   /* while it rings: nothing may happen by itself */
+#define WIRE_CARD_FREEZE 4u                        /* ring a WIRE_BELL_FREEZE_... where the run goes wrong */
 #define WIRE_REQUEST_OFFSET 4096ull
 #define WIRE_LOG_SIZE_MIN (16ull << 20)            /* what a request must leave for the log */
 
@@ -108,6 +109,7 @@ enum wire_type {
 	WIRE_TROUBLE,                 /* struct wire_trouble, text: the guest side could not go on */
 	WIRE_DONE,                    /* struct wire_done: nothing more will come */
 	WIRE_DOORBELL,                /* u32 enum wire_bell */
+	WIRE_LOAD_END,                /* from a body to PID 1 alone, empty: see KTSTR_FREEZE in author/body.c */
 };
 
 enum wire_stage {
@@ -127,7 +129,15 @@ enum wire_shell {
 	WIRE_SHELL_TERMINAL,          /* it has the second serial port for its terminal */
 };
 
-enum wire_bell { WIRE_BELL_TEMPLATE, WIRE_BELL_DRAIN, WIRE_BELL_DONE };
+enum wire_bell {
+	WIRE_BELL_TEMPLATE,
+	WIRE_BELL_DRAIN,
+	WIRE_BELL_DONE,
+	/* the host looks at memory, and may resume: at most one a run, and only with WIRE_CARD_FREEZE */
+	WIRE_BELL_FREEZE_SCHEDULER,   /* sched_ext has put the scheduler out, or its process ended */
+	WIRE_BELL_FREEZE_SILENT,      /* the body ran out of its time */
+	WIRE_BELL_FREEZE_LOAD,        /* the load has run for as long as it should; workers still run */
+};
 
 /* Why the guest side could not go on. */
 enum wire_trouble_code {
