@@ -110,6 +110,8 @@ struct ktstr_trace_checks {
 	double max_run_delay_p99_us;
 };
 
+enum ktstr_switch { KTSTR_DEFAULT, KTSTR_ON, KTSTR_OFF };
+
 struct ktstr_ctx;
 struct ktstr_payload;
 
@@ -141,6 +143,15 @@ struct ktstr_test {
 	enum ktstr_kind expect_kind;
 	bool host_only;                   /* the body runs on the host, without a guest */
 	struct ktstr_trace_checks trace_checks;
+	/* When the scheduler dies: the same again in a second guest, with probes. By default on. */
+	enum ktstr_switch auto_repro;
+	/*
+	 * Run the program that KTSTR_WPROF_PATH names beside the test, and keep the Perfetto file that it
+	 * writes. wprof_args: its arguments, split at white space; NULL: 500 ms of scheduler events. The
+	 * guest gets at least 2048 MiB.
+	 */
+	bool wprof;
+	const char *wprof_args;
 };
 
 #define KTSTR_ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})

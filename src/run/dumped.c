@@ -108,7 +108,7 @@ static void run_again(size_t index, struct dumped *dumped, const struct result *
 
 	dumped->wants_load_end = dumped->ends_run = true;
 	if (r == 0)
-		r = guest_run(dumped->config, index, dir, NULL, NULL, dumped, &session, &err);
+		r = guest_run(dumped->config, index, dir, NULL, NULL, NULL, dumped, &session, &err);
 	if (r < 0)
 		log_warn("%s: no failure dump: %s", dumped->plan->name, err.msg);
 }

@@ -8,12 +8,15 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "run/repro.h"
 #include "run/run.h"
+#include "run/wprof.h"
 #include "symbols/closure.h"
 
 #define ATTACH_NS (3 * NS_PER_S)
 /* The verifier and libbpf are instructions: scx_qmap takes 3.8 s of emulation, 0.1 s of a real CPU. */
 #define ATTACH_EMULATED_NS (30 * NS_PER_S)
+#define PROBES_NS (20 * NS_PER_S)         /* for setting probes, before the scheduler starts */
 #define INCLUDE_DIR "/include-files"
 #define INCLUDE_DEPTH_MAX 16
 
@@ -308,6 +311,46 @@ static void put_place(struct packer *packer, const struct scheduler_plan *schedu
 		put_word(packer, WIRE_REQ_CGROUP, scheduler->cgroup_parent);
 }
 
+/*
+ * The words in front of the scheduler's own: a program that sets probes and starts it as a child.
+ * They have one environment, so each finds the other's libraries, too.
+ */
+static int put_probes(struct packer *packer, const struct strings *functions,
+		      struct strings *library_dirs, struct ktstr_error *err)
+{
+	AUTO(strings_done) struct strings own_dirs = {0};
+	const char *path = getenv("KTSTR_REPRO_PROBE_BINARY");
+	int r;
+
+	if (!path || *path != '/')
+		return error_set(err, -ENOENT, REPRO_PROBE_PROGRAM ": it was not built; "
+			       "KTSTR_REPRO_PROBE_BINARY says where it is");
+	r = pack_program(packer, path, "/bin/" REPRO_PROBE_PROGRAM, &own_dirs, err);
+	if (r < 0)
+		return r;
+	vec_each(dir, &own_dirs)
+		(void)remember(library_dirs, *dir);
+	put_word(packer, WIRE_REQ_SCHEDULER, "/bin/" REPRO_PROBE_PROGRAM);
+	vec_each(function, functions) {
+		put_word(packer, WIRE_REQ_SCHEDULER, "-p");
+		put_word(packer, WIRE_REQ_SCHEDULER, *function);
+	}
+	put_word(packer, WIRE_REQ_SCHEDULER, "--");
+	return 0;
+}
+
+/* X2: with its libraries, as all programs that are included. */
+static int put_wprof(struct packer *packer, const char *path, struct ktstr_error *err)
+{
+	AUTO(strings_done) struct strings own_dirs = {0};
+	int r = pack_program(packer, path, WPROF_GUEST_PATH, &own_dirs, err);
+
+	if (r < 0)
+		return error_wrap(err, r, "wprof");
+	put_env(packer, WIRE_REQ_WPROF_ENV, &own_dirs);
+	return 0;
+}
+
 static int put_scheduler(struct packer *packer, const struct request_config *config,
 			 struct ktstr_error *err)
 {
@@ -321,6 +364,11 @@ static int put_scheduler(struct packer *packer, const struct request_config *con
 	r = pack_program(packer, config->scheduler, guest, &library_dirs, err);
 	if (r < 0)
 		return error_wrap(err, r, "scheduler %s", config->plan->scheduler.name);
+	if (config->probes) {
+		r = put_probes(packer, config->probes, &library_dirs, err);
+		if (r < 0)
+			return r;
+	}
 	put_word(packer, WIRE_REQ_SCHEDULER, guest);
 	r = put_added_args(packer, &config->plan->scheduler, err);
 	if (r < 0)
@@ -362,7 +410,8 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 		.threads_per_core = plan->topology.threads_per_core,
 	};
 	struct wire_run run = {
-		.attach_ns = config->mode == VM_KVM ? ATTACH_NS : ATTACH_EMULATED_NS,
+		.attach_ns = (config->mode == VM_KVM ? ATTACH_NS : ATTACH_EMULATED_NS) +
+			     (config->probes ? PROBES_NS : 0),
 		.test_ns = config->shell && !config->shell->command ? UINT64_MAX
 								    : plan->timeout_ms * NS_PER_MS,
 	};
@@ -378,6 +427,8 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 	r = config->shell ? 0 : put_test(&packer, config, err);
 	if (r == 0)
 		r = put_scheduler(&packer, config, err);
+	if (r == 0 && config->wprof)
+		r = put_wprof(&packer, config->wprof, err);
 	vec_each(name, &plan->include_files) {
 		if (r == 0)
 			r = pack_include(&packer, *name, err);

@@ -19,10 +19,19 @@ struct dumped;
 
 /*
  * The guest of one plan from its start to its end, with a shell in it if one is given; console.log
- * and qemu.log go to dir. plugin: as in vm_config, or NULL. dumped: NULL for no dump.
+ * and qemu.log go to dir. plugin: as in vm_config, or NULL. probes: kernel functions to probe while
+ * the scheduler runs, or NULL (run/repro.h). dumped: NULL for no dump.
  */
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
-	      const char *plugin, struct dumped *dumped, struct session *ret_session, struct ktstr_error *err);
+	      const char *plugin, const struct strings *probes, struct dumped *dumped,
+	      struct session *ret_session, struct ktstr_error *err);
+
+/*
+ * The file of the test's wprof beside its other artefacts; NULL and a line in the log that says why
+ * where there is none. The caller's.
+ */
+char *wprof_keep(const struct test_plan *plan, const struct session *session, struct result *result,
+		 bool repro);
 
 /* What a traced guest needs beside the rest; empty while it is not traced. */
 struct traced {
