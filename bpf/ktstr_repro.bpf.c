@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * ktstr_repro.bpf.c - what happened on the way to a scheduler's end? Kernel functions that were
+ * chosen by the loader, at their entry and return: arguments, and the task among them as it was
+ * before and is after. The newest calls stay in a ring of memory that nobody reads before the end,
+ * so that nothing wakes up for them; the first trigger stops the recording.
+ */
+#include "repro.h"
+#include "scx_ktstr.h"
+#include "ktstr_scx.h"
+
+char _license[] SEC("license") = "Dual BSD/GPL";
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct scx_dispatch_q___repro {
+	u64 id;
+};
+
+struct sched_ext_entity___repro {
+	struct scx_dispatch_q___repro *dsq;
+	u64 dsq_vtime, slice;
+	u32 flags, weight;
+	s32 sticky_cpu, holding_cpu;
+};
+
+struct thread_info___repro {
+	u32 cpu;
+};
+
+struct task_struct___repro {
+	struct thread_info___repro thread_info;
+	unsigned int __state;
+	int on_cpu, static_prio, pid;
+	const struct cpumask *cpus_ptr;
+	struct sched_ext_entity___repro scx;
+	char comm[16];
+};
+
+/* x86-64's, whose first six arguments are in these (System V psABI, 3.2.3) */
+struct pt_regs {
+	unsigned long di, si, dx, cx, r8, r9, ax;
+};
+
+#pragma clang attribute pop
+
+const volatile struct repro_function functions[REPRO_FUNCTIONS_MAX] SEC(".rodata.functions");
+struct repro_trigger trigger SEC(".data.trigger");
+u64 call_count SEC(".data.count");
+u64 nested_count SEC(".data.nested");        /* calls whose return was not recognized */
+static u32 claimed;                          /* the first trigger takes it */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, REPRO_CALLS);
+	__type(key, u32);
+	__type(value, struct repro_call);
+} calls SEC(".maps");
+
+/* Calls that have not returned: which number each has. */
+struct open_call {
+	u64 task;
+	u64 function;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct open_call);
+	__type(value, u64);
+} open_calls SEC(".maps");
+
+static void read_task(struct repro_task *to, struct task_struct___repro *task)
+{
+	to->scx_dsq_id = BPF_CORE_READ(task, scx.dsq, id);
+	to->scx_dsq_vtime = BPF_CORE_READ(task, scx.dsq_vtime);
+	to->scx_slice = BPF_CORE_READ(task, scx.slice);
+	to->scx_flags = BPF_CORE_READ(task, scx.flags);
+	to->scx_weight = BPF_CORE_READ(task, scx.weight);
+	to->scx_sticky_cpu = BPF_CORE_READ(task, scx.sticky_cpu);
+	to->scx_holding_cpu = BPF_CORE_READ(task, scx.holding_cpu);
+	to->on_cpu = BPF_CORE_READ(task, on_cpu);
+	to->cpu = (s32)BPF_CORE_READ(task, thread_info.cpu);
+	to->state = BPF_CORE_READ(task, __state);
+	to->static_prio = (u32)BPF_CORE_READ(task, static_prio);
+	bpf_probe_read_kernel(to->cpus, sizeof(to->cpus), BPF_CORE_READ(task, cpus_ptr));
+}
+
+static u64 arg_at(const u64 *args, uint8_t index)
+{
+	return index < REPRO_ARGS ? args[index] : 0;
+}
+
+static void pull_trigger(struct pt_regs *regs, const u64 *args, u32 function)
+{
+	uint8_t kind = functions[function & (REPRO_FUNCTIONS_MAX - 1)].kind;
+
+	if (__sync_val_compare_and_swap(&claimed, 0, 1))
+		return;
+	trigger.time_ns = bpf_ktime_get_ns();
+	trigger.task = bpf_get_current_task();
+	trigger.pid = (s32)bpf_get_current_pid_tgid();
+	trigger.cpu = bpf_get_smp_processor_id();
+	trigger.function = function;
+	trigger.kind = arg_at(args, kind);
+	bpf_get_current_comm(trigger.comm, sizeof(trigger.comm));
+	bpf_get_stack(regs, trigger.stack, sizeof(trigger.stack), 0);
+	trigger.fired = 1;
+}
+
+SEC("kprobe")
+int on_entry(struct pt_regs *regs)
+{
+	u32 function = (u32)bpf_get_attach_cookie(regs) & (REPRO_FUNCTIONS_MAX - 1);
+	const volatile struct repro_function *about = &functions[function];
+	u64 args[REPRO_ARGS] = {BPF_CORE_READ(regs, di), BPF_CORE_READ(regs, si),
+				BPF_CORE_READ(regs, dx), BPF_CORE_READ(regs, cx),
+				BPF_CORE_READ(regs, r8), BPF_CORE_READ(regs, r9)};
+	struct task_struct___repro *task = (void *)arg_at(args, about->task);
+	struct scx_dispatch_q___repro *queue = (void *)arg_at(args, about->queue);
+	struct open_call open = {.task = bpf_get_current_task(), .function = function};
+	struct repro_call *call;
+	u64 number;
+	u32 place;
+
+	if (claimed)
+		return 0;
+	number = __sync_fetch_and_add(&call_count, 1) + 1;
+	place = number & (REPRO_CALLS - 1);
+	call = bpf_map_lookup_elem(&calls, &place);
+	if (!call)
+		return 0;
+	call->number = 0;
+	call->entry_ns = bpf_ktime_get_ns();
+	call->exit_ns = 0;
+	call->ret = 0;
+	__builtin_memcpy(call->args, args, sizeof(args));
+	call->current_task = open.task;
+	call->current_pid = (s32)bpf_get_current_pid_tgid();
+	bpf_get_current_comm(call->current_comm, sizeof(call->current_comm));
+	call->cpu = bpf_get_smp_processor_id();
+	call->function = function;
+	call->task = (u64)task;
+	call->task_pid = 0;
+	call->task_comm[0] = 0;
+	call->queue_id = queue ? BPF_CORE_READ(queue, id) : 0;
+	if (task) {
+		read_task(&call->before, task);
+		call->task_pid = BPF_CORE_READ(task, pid);
+		bpf_probe_read_kernel(call->task_comm, sizeof(call->task_comm), &task->comm);
+	}
+	call->number = number;
+	if (about->trigger)
+		pull_trigger(regs, args, function);
+	else
+		bpf_map_update_elem(&open_calls, &open, &number, 0);
+	return 0;
+}
+
+SEC("kretprobe")
+int on_return(struct pt_regs *regs)
+{
+	u32 function = (u32)bpf_get_attach_cookie(regs) & (REPRO_FUNCTIONS_MAX - 1);
+	struct open_call open = {.task = bpf_get_current_task(), .function = function};
+	u64 *number = bpf_map_lookup_elem(&open_calls, &open);
+	struct repro_call *call;
+	u32 place;
+
+	if (!number)
+		return 0;
+	place = (u32)*number & (REPRO_CALLS - 1);
+	call = bpf_map_lookup_elem(&calls, &place);
+	if (call && call->number == *number) {
+		call->ret = BPF_CORE_READ(regs, ax);
+		if (call->task)
+			read_task(&call->after, (void *)call->task);
+		call->exit_ns = bpf_ktime_get_ns();
+	} else {
+		__sync_fetch_and_add(&nested_count, 1);
+	}
+	bpf_map_delete_elem(&open_calls, &open);
+	return 0;
+}
