@@ -72,6 +72,8 @@ struct {
 
 static void read_task(struct repro_task *to, struct task_struct___repro *task)
 {
+	const u64 *mask;
+
 	to->scx_dsq_id = BPF_CORE_READ(task, scx.dsq, id);
 	to->scx_dsq_vtime = BPF_CORE_READ(task, scx.dsq_vtime);
 	to->scx_slice = BPF_CORE_READ(task, scx.slice);
@@ -83,7 +85,10 @@ static void read_task(struct repro_task *to, struct task_struct___repro *task)
 	to->cpu = (s32)BPF_CORE_READ(task, thread_info.cpu);
 	to->state = BPF_CORE_READ(task, __state);
 	to->static_prio = (u32)BPF_CORE_READ(task, static_prio);
-	bpf_probe_read_kernel(to->cpus, sizeof(to->cpus), BPF_CORE_READ(task, cpus_ptr));
+	/* word by word: the mask may be as short as the machine has CPUs; the loader knows how long */
+	mask = (const u64 *)BPF_CORE_READ(task, cpus_ptr);
+	for (int i = 0; i < REPRO_CPU_WORDS; i++)
+		bpf_probe_read_kernel(&to->cpus[i], sizeof(to->cpus[i]), mask + i);
 }
 
 static u64 arg_at(const u64 *args, uint8_t index)

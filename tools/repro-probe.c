@@ -299,6 +299,14 @@ static void put_args(struct json_out *json, const struct probe *probe, const str
 	jout_end(json);
 }
 
+static bool returns_pointer(const struct probe *probe, const struct function *function)
+{
+	int id = btf__resolve_type(probe->btf, function->type->type);
+	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(probe->btf, (uint32_t)id);
+
+	return type && btf_is_ptr(type);
+}
+
 static void put_function(const struct probe *probe, size_t index)
 {
 	const struct function *function = &probe->functions[index];
@@ -315,6 +323,7 @@ static void put_function(const struct probe *probe, size_t index)
 							      : "this kernel has no such function, or "
 								"it was inlined");
 	jout_bool(&json, "returns", function->type && function->type->type != 0);
+	jout_bool(&json, "returns_pointer", function->type && returns_pointer(probe, function));
 	put_args(&json, probe, function);
 	jout_end(&json);
 	put_line(&line);
@@ -393,6 +402,8 @@ static void put_trigger(const struct probe *probe, const struct repro_trigger *t
 
 static void put_task(struct json_out *json, const char *key, const struct repro_task *task)
 {
+	uint32_t cpus = (uint32_t)sysconf(_SC_NPROCESSORS_CONF);
+
 	/* a CPU list is the reader's to make: words of 64 CPUs, the lowest first */
 	jout_object(json, key);
 	put_hex(json, "dsq", task->scx_dsq_id);
@@ -407,8 +418,9 @@ static void put_task(struct json_out *json, const char *key, const struct repro_
 	jout_u64(json, "state", task->state);
 	jout_u64(json, "prio", task->static_prio);
 	jout_array(json, "cpus");
-	for (size_t i = 0; i < REPRO_CPU_WORDS; i++)
-		put_hex(json, NULL, task->cpus[i]);
+	for (uint32_t i = 0; i < REPRO_CPU_WORDS && i * 64 < cpus; i++)
+		put_hex(json, NULL, task->cpus[i] & (cpus - i * 64 < 64 ? (1ull << (cpus - i * 64)) - 1
+									 : UINT64_MAX));
 	jout_end(json);
 	jout_end(json);
 }

@@ -110,6 +110,8 @@ struct ktstr_trace_checks {
 	double max_run_delay_p99_us;
 };
 
+enum ktstr_switch { KTSTR_DEFAULT, KTSTR_ON, KTSTR_OFF };
+
 struct ktstr_ctx;
 struct ktstr_payload;
 
@@ -141,6 +143,8 @@ struct ktstr_test {
 	enum ktstr_kind expect_kind;
 	bool host_only;                   /* the body runs on the host, without a guest */
 	struct ktstr_trace_checks trace_checks;
+	/* When the scheduler dies: the same again in a second guest, with probes. By default on. */
+	enum ktstr_switch auto_repro;
 };
 
 #define KTSTR_ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})

@@ -332,6 +332,8 @@ static void check_test(struct complaints *complaints)
 		complain(complaints, "%s", err.msg);
 	check_checks(complaints, "", &test->checks);
 	check_trace_checks(complaints, &test->trace_checks);
+	if (test->auto_repro > KTSTR_OFF)
+		complain(complaints, "auto_repro must be KTSTR_ON or KTSTR_OFF, not %u", test->auto_repro);
 	check_expectation(complaints, test->expect_kind);
 	check_words(complaints, "include_files", test->include_files);
 	check_payloads(complaints);

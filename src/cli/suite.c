@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli/suite.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -8,11 +9,15 @@
 #include "cli/cli.h"
 
 #define REPEAT_MAX 100000
+#define FUNCTION_NAME_MAX 127
 
 const char suite_help_out[] =
 	"      --repeat N          each test N times; in det, rounds that differ are a failure\n"
 	"      --trace FILE        of the one test: every scheduling event, for ui.perfetto.dev (det and\n"
-	"                          tcg); the run is the same as without\n\n"
+	"                          tcg); the run is the same as without\n"
+	"      --no-auto-repro     when a scheduler dies: no second guest with probes (--auto-repro: one)\n"
+	"      --repro             probes in every guest under a scheduler, from the beginning\n"
+	"      --probe-stack F,G   kernel functions to probe, beside those that follow from a crash\n\n"
 	"what comes out\n"
 	"  -f, --format FORMAT     pretty (default), tap, junit, json\n"
 	"  -o, --output FILE       there instead of on stdout\n\n"
@@ -22,6 +27,27 @@ const char suite_help_out[] =
 void suite_options_init(struct suite_options *suite)
 {
 	*suite = (struct suite_options){.repeat = 1};
+}
+
+/* Names that the kernel may have: they go to a program of ours in the guest. */
+static int take_probes(const char *command, struct suite_options *suite, struct sv names)
+{
+	while (names.len) {
+		struct sv name = sv_split(&names, ',');
+
+		for (size_t i = 0; i < name.len; i++) {
+			char c = name.data[i];
+
+			if (c != '_' && c != '.' && !isalnum((unsigned char)c))
+				return cli_usage(command, "--probe-stack %s: function names, with commas",
+						 optarg);
+		}
+		if (name.len == 0 || name.len > FUNCTION_NAME_MAX)
+			return cli_usage(command, "--probe-stack %s: a name has 1 to %d bytes", optarg,
+					 FUNCTION_NAME_MAX);
+		strings_push(&suite->probe_stack, xstrndup(name.data, name.len));
+	}
+	return 0;
 }
 
 int suite_take_option(int option, struct drive_options *drive, struct suite_options *suite)
@@ -37,6 +63,17 @@ int suite_take_option(int option, struct drive_options *drive, struct suite_opti
 	case SUITE_OPT_TRACE:
 		suite->trace = optarg;
 		return 0;
+	case SUITE_OPT_AUTO_REPRO:
+		suite->no_auto_repro = false;
+		return 0;
+	case SUITE_OPT_NO_AUTO_REPRO:
+		suite->no_auto_repro = true;
+		return 0;
+	case SUITE_OPT_REPRO:
+		suite->repro = true;
+		return 0;
+	case SUITE_OPT_PROBE_STACK:
+		return take_probes(drive->command, suite, value);
 	case 'f':
 		if (!report_format_parse(value, &suite->format))
 			return cli_usage(drive->command, "--format %s: it is pretty, tap, junit or json",
@@ -84,6 +121,9 @@ static int run(const struct drive_options *drive_options, const struct suite_opt
 	config.rounds = suite->repeat;
 	config.trace = suite->trace ? TRACE_ALWAYS : TRACE_AS_TESTS_WANT;
 	config.trace_path = suite->trace;
+	config.auto_repro = !suite->no_auto_repro;
+	config.probes = suite->repro;
+	config.probe_stack = suite->probe_stack;
 	report_config.test_count = run_count(&config);
 	report_config.color = !suite->output && isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	config.on_result = report_one;

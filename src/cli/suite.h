@@ -8,16 +8,24 @@
 struct suite_options {
 	const char *output;                  /* NULL: stdout */
 	const char *trace;                   /* Perfetto file of the one run; NULL: not traced */
+	bool no_auto_repro;                  /* no second guest when a scheduler dies */
+	bool repro;                          /* probes in every guest */
+	struct strings probe_stack;          /* what they probe beside the rest */
 	enum report_format format;
 	uint32_t repeat;
 };
 
-enum { SUITE_OPT_REPEAT = DRIVE_OPT_END, SUITE_OPT_TRACE, SUITE_OPT_END };
+enum { SUITE_OPT_REPEAT = DRIVE_OPT_END, SUITE_OPT_TRACE, SUITE_OPT_AUTO_REPRO, SUITE_OPT_NO_AUTO_REPRO,
+       SUITE_OPT_REPRO, SUITE_OPT_PROBE_STACK, SUITE_OPT_END };
 
 #define SUITE_SHORT_OPTIONS DRIVE_SHORT_OPTIONS "f:o:"
 #define SUITE_LONG_OPTIONS                                                                         \
 	DRIVE_LONG_OPTIONS, {"repeat", required_argument, NULL, SUITE_OPT_REPEAT},                 \
 		{"trace", required_argument, NULL, SUITE_OPT_TRACE},                              \
+		{"auto-repro", no_argument, NULL, SUITE_OPT_AUTO_REPRO},                           \
+		{"no-auto-repro", no_argument, NULL, SUITE_OPT_NO_AUTO_REPRO},                     \
+		{"repro", no_argument, NULL, SUITE_OPT_REPRO},                                     \
+		{"probe-stack", required_argument, NULL, SUITE_OPT_PROBE_STACK},                   \
 		{"format", required_argument, NULL, 'f'}, {"output", required_argument, NULL, 'o'}
 
 extern const char suite_help_out[];

@@ -38,6 +38,7 @@ void result_done(struct result *result)
 	free(result->run.ktstr_version);
 	free(result->test_output);
 	free(result->scheduler_log);
+	free(result->auto_repro);
 	free(result->console_tail);
 	free(result->repeat_command);
 	free(result->trace_summary);

@@ -306,5 +306,6 @@ void explain(struct buf *out, const char *indent, const struct result *result)
 		       json_string_value(json_object_get(result->outcome.scheduler, "kernel_log")));
 	if (result->outcome.state == KTSTR_ERROR || console_has_trouble(result->console_tail))
 		put_log(out, indent, "console", result->console_tail, LOG_LINES);
+	put_log(out, indent, "auto-repro", result->auto_repro, SIZE_MAX);
 	put_kept(out, indent, result);
 }

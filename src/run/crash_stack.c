@@ -17,12 +17,12 @@ static const char *const generic_names[] = {
 	"cpuidle_idle_call", "handle_softirqs", "irq_exit_rcu", "run_timer_softirq", "call_timer_fn",
 	"pv_native_safe_halt", "native_safe_halt", "do_syscall_64", "dump_stack", "dump_stack_lvl",
 	"show_stack", "panic", "warn_slowpath_fmt", "report_bug", "handle_bug", "try_to_wake_up",
-	"raw_irqentry_exit_cond_resched", "irqentry_exit",
 };
 static const char *const generic_starts[] = {
 	"asm_", "sysvec_", "exc_", "entry_", "x64_sys_", "ia32_sys_", "do_sys_", "ksys_", "se_sys_",
 	"raw_spin_", "_raw_spin_", "queued_spin_", "native_queued_spin_", "mutex_", "rwsem_",
-	"lock_", "rcu_", "stack_trace_", "arch_stack_walk", "secondary_startup", "x86_64_start",
+	"lock_", "rcu_", "irqentry_", "raw_irqentry_", "irq_work_", "ret_from_fork", "finish_task_switch",
+	 "stack_trace_", "arch_stack_walk", "secondary_startup", "x86_64_start",
 	"scx_bpf_error", "scx_bpf_exit", "scx_exit", "scx_vexit", "scx_ops_exit", "scx_ops_error",
 	"scx_dump", "scx_disable", "scx_error_irq", "bpf__sched_ext_ops_", "bpf_trampoline_",
 	"bpf_dispatcher_", "run_timers", "irq_exit", "hrtimer_run",
@@ -106,10 +106,28 @@ static void take_frame(struct sv name, struct strings *functions, struct strings
 		add(functions, text);
 }
 
+/*
+ * sched_ext's dump has the way to the scheduler's end under this heading, before the stacks of all tasks
+ * (scx_dump_state(), kernel/sched/ext.c). Without the heading, any backtrace in the log counts.
+ */
+static struct sv only_crash(struct sv log)
+{
+	static const char heading[] = "\nBacktrace:\n";
+	const char *start = memmem(log.data, log.len, heading, strlen(heading));
+	const char *end;
+
+	if (!start)
+		return log;
+	log = sv_skip(log, (size_t)(start - log.data) + strlen(heading));
+	end = memmem(log.data, log.len, "\n\n", 2);
+	return end ? sv_bytes(log.data, (size_t)(end - log.data)) : log;
+}
+
 void crash_stack_functions(struct sv log, struct strings *functions, struct strings *bpf)
 {
 	struct sv line;
 
+	log = log.len ? only_crash(log) : log;
 	while (sv_line(&log, &line)) {
 		for (size_t at = 1; at + 3 < line.len; at++) {
 			if (memcmp(line.data + at, "+0x", 3) == 0) {

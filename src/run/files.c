@@ -8,12 +8,14 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "run/repro.h"
 #include "run/run.h"
 #include "symbols/closure.h"
 
 #define ATTACH_NS (3 * NS_PER_S)
 /* The verifier and libbpf are instructions: scx_qmap takes 3.8 s of emulation, 0.1 s of a real CPU. */
 #define ATTACH_EMULATED_NS (30 * NS_PER_S)
+#define PROBES_NS (20 * NS_PER_S)         /* for setting probes, before the scheduler starts */
 #define INCLUDE_DIR "/include-files"
 #define INCLUDE_DEPTH_MAX 16
 
@@ -307,6 +309,34 @@ static void put_place(struct packer *packer, const struct scheduler_plan *schedu
 		put_word(packer, WIRE_REQ_CGROUP, scheduler->cgroup_parent);
 }
 
+/*
+ * The words in front of the scheduler's own: a program that sets probes and starts it as a child.
+ * They have one environment, so each finds the other's libraries, too.
+ */
+static int put_probes(struct packer *packer, const struct strings *functions,
+		      struct strings *library_dirs, struct ktstr_error *err)
+{
+	AUTO(strings_done) struct strings own_dirs = {0};
+	const char *path = getenv("KTSTR_REPRO_PROBE_BINARY");
+	int r;
+
+	if (!path || *path != '/')
+		return error_set(err, -ENOENT, REPRO_PROBE_PROGRAM ": it was not built; "
+			       "KTSTR_REPRO_PROBE_BINARY says where it is");
+	r = pack_program(packer, path, "/bin/" REPRO_PROBE_PROGRAM, &own_dirs, err);
+	if (r < 0)
+		return r;
+	vec_each(dir, &own_dirs)
+		(void)remember(library_dirs, *dir);
+	put_word(packer, WIRE_REQ_SCHEDULER, "/bin/" REPRO_PROBE_PROGRAM);
+	vec_each(function, functions) {
+		put_word(packer, WIRE_REQ_SCHEDULER, "-p");
+		put_word(packer, WIRE_REQ_SCHEDULER, *function);
+	}
+	put_word(packer, WIRE_REQ_SCHEDULER, "--");
+	return 0;
+}
+
 static int put_scheduler(struct packer *packer, const struct request_config *config,
 			 struct ktstr_error *err)
 {
@@ -320,6 +350,11 @@ static int put_scheduler(struct packer *packer, const struct request_config *con
 	r = pack_program(packer, config->scheduler, guest, &library_dirs, err);
 	if (r < 0)
 		return error_wrap(err, r, "scheduler %s", config->plan->scheduler.name);
+	if (config->probes) {
+		r = put_probes(packer, config->probes, &library_dirs, err);
+		if (r < 0)
+			return r;
+	}
 	put_word(packer, WIRE_REQ_SCHEDULER, guest);
 	r = put_added_args(packer, &config->plan->scheduler, err);
 	if (r < 0)
@@ -361,7 +396,8 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 		.threads_per_core = plan->topology.threads_per_core,
 	};
 	struct wire_run run = {
-		.attach_ns = config->mode == VM_KVM ? ATTACH_NS : ATTACH_EMULATED_NS,
+		.attach_ns = (config->mode == VM_KVM ? ATTACH_NS : ATTACH_EMULATED_NS) +
+			     (config->probes ? PROBES_NS : 0),
 		.test_ns = config->shell && !config->shell->command ? UINT64_MAX
 								    : plan->timeout_ms * NS_PER_MS,
 	};

@@ -9,6 +9,7 @@
 
 #include "host/host.h"
 #include "run/hostrun.h"
+#include "run/repro.h"
 
 #define TAIL_LOG (64u << 10)
 
@@ -268,7 +269,8 @@ static char *joined(const struct strings *words)
 }
 
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
-	      const char *plugin, struct session *ret_session, struct ktstr_error *err)
+	      const char *plugin, const struct strings *probes, struct session *ret_session,
+	      struct ktstr_error *err)
 {
 	const struct test_plan *plan = run_plan(config, index);
 	AUTO(template_done) struct template template = {.lock_fd = -1};
@@ -279,6 +281,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 	struct request_config request_config = {
 		.plan = plan,
 		.shell = shell,
+		.probes = probes,
 		.mode = config->mode,
 		.seed = run_seed(config, index),
 		.disturb = config->disturb,
@@ -338,17 +341,30 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 {
 	AUTO(session_done) struct session session = {0};
 	AUTO(traced_done) struct traced traced = {0};
+	AUTO(strings_done) struct strings functions = {0};
+	AUTO(buf_done) struct buf probed = {0};
+	uint64_t began = clock_ns();
+	bool probes = config->probes && run_plan(config, index)->has_scheduler;
 	int r = traced_prepare(config, index, result->run.dir, &traced, err), judged;
 
 	if (r < 0)
 		return r;
-	r = guest_run(config, index, result->run.dir, NULL, traced.option, &session, err);
+	if (probes)
+		repro_functions(&config->probe_stack, NULL, NULL, &functions);
+	r = guest_run(config, index, result->run.dir, NULL, traced.option, probes ? &functions : NULL,
+		      &session, err);
 	if (r < 0 && session.end != SESSION_CANCELLED)
 		return r;
+	if (probes)
+		repro_split(&session, &probed);
 	judged = judge_session(run_plan(config, index), &session, &result->outcome,
 			       r < 0 ? NULL : err);
 	if (r == 0 && judged == 0)
 		judged = traced_finish(config, index, &traced, &session, result, err);
+	if (r == 0 && judged == 0 && probes)
+		repro_of_primary(&probed, clock_ns() - began, result);
+	if (r == 0 && judged == 0 && repro_wanted(config, run_plan(config, index), &result->outcome))
+		r = repro_run(config, index, &session, result, err);
 	keep_session(&session, result);
 	return r < 0 ? r : judged;
 }

@@ -17,10 +17,11 @@ int one_run(const struct run_config *config, size_t index, struct result *ret_re
 
 /*
  * The guest of one plan from its start to its end, with a shell in it if one is given; console.log
- * and qemu.log go to dir. plugin: as in vm_config, or NULL.
+ * and qemu.log go to dir. plugin: as in vm_config, or NULL. probes: kernel functions to probe while
+ * the scheduler runs, or NULL (run/repro.h).
  */
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
-	      const char *plugin, struct session *ret_session, struct ktstr_error *err);
+	      const char *plugin, const struct strings *probes, struct session *ret_session, struct ktstr_error *err);
 
 /* What a traced guest needs beside the rest; empty while it is not traced. */
 struct traced {

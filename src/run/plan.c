@@ -254,6 +254,7 @@ static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error
 		r = parse_scheduler(object, plan, err);
 	if (r == 0)
 		r = parse_trace_checks(object, &plan->trace_checks, err);
+	plan->no_auto_repro = json_is_false(json_object_get(object, "auto_repro"));
 	return r < 0 ? error_wrap(err, r, "test %s", plan->name) : 0;
 }
 

@@ -21,7 +21,7 @@
  * innermost first; BPF programs by the name that their author gave them ("bpf_prog_<tag>_name" is
  * "name"). Left out are those that are on every stack: entry points, locks, the ways through which
  * sched_ext ends a scheduler, trampolines, what dumps. bpf: NULL, or those that are BPF programs, which
- * a kprobe cannot reach.
+ * a kprobe cannot reach. Where sched_ext's dump is in the log, only its own backtrace counts.
  */
 void crash_stack_functions(struct sv log, struct strings *functions, struct strings *bpf);
 
@@ -75,8 +75,24 @@ void enq_flags_describe(uint64_t flags, struct buf *out);        /* "WAKEUP|LAST
 void repro_functions(const struct strings *asked, const struct session *crash, const json_t *scheduler,
 		     struct strings *functions);
 
+/* The probes' lines out of a session's log of the scheduler; *ret_log gets all of it as it was. */
+void repro_split(struct session *session, struct buf *ret_log);
+
 /* From a run with probes that is over to the section of the report and its files. */
-struct result;
 void repro_keep(const struct repro_report *report, struct result *result);
+
+/* AR-1: whether what was found asks for a second guest. */
+bool repro_wanted(const struct run_config *config, const struct test_plan *plan,
+		  const struct outcome *outcome);
+
+/*
+ * The second guest, after this session. What goes wrong becomes a line of the section; only
+ * -ECANCELED (interrupted) is returned.
+ */
+int repro_run(const struct run_config *config, size_t index, const struct session *crash,
+	      struct result *result, struct ktstr_error *err);
+
+/* --repro: the probes were in the first guest. log: from repro_split() */
+void repro_of_primary(const struct buf *log, uint64_t host_ns, struct result *result);
 
 #endif

@@ -46,6 +46,7 @@ struct test_plan {
 	struct strings include_files;
 	bool expect_err;
 	enum ktstr_kind expect_kind;  /* KTSTR_KIND_NONE: any */
+	bool no_auto_repro;           /* the test wants no second run when its scheduler dies */
 	bool host_only;
 	bool ignored;                 /* runs only when asked for by name */
 	struct strings overrides;     /* "KTSTR_WORKERS=4": what the body's environment says beside */
@@ -213,6 +214,7 @@ struct request_config {
 	const struct test_plan *plan;
 	const char *scheduler;        /* host path, or NULL */
 	const struct shell *shell;    /* NULL: the plan's test */
+	const struct strings *probes; /* functions to probe while the scheduler runs; NULL: none */
 	enum vm_mode mode;
 	uint64_t seed;
 	bool disturb;
@@ -356,6 +358,9 @@ struct run_config {
 	int cancel_fd;
 	bool verbose_kernel;
 	enum trace_wish trace;
+	bool auto_repro;              /* a scheduler that dies is run again, with probes */
+	bool probes;                  /* in every guest, from the beginning (--repro) */
+	struct strings probe_stack;   /* functions that the user wants probed; borrowed */
 	const char *trace_path;       /* the Perfetto file of a traced test; NULL: trace.pb beside its log */
 	/* in the order of plans and rounds, on the thread that called run_tests(); the result is borrowed */
 	void (*on_result)(void *arg, const struct result *result);

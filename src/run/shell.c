@@ -57,7 +57,7 @@ int shell_run(const struct run_config *config, const struct shell *shell, int *r
 {
 	AUTO(session_done) struct session session = {0};
 	AUTO(buf_done) struct buf how = {0};
-	int r = guest_run(config, 0, config->dir->path, shell, NULL, &session, err);
+	int r = guest_run(config, 0, config->dir->path, shell, NULL, NULL, &session, err);
 
 	if (r == 0)
 		r = explain(&session, err);

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * probe_text.c - what probes saw, for a person: what ended the scheduler, the way there on the stack,
+ * and the last calls that concern the task in question, with what each changed. Pure. Every value
+ * comes from a guest: what is missing or of another type is left out, texts are cleaned.
+ */
+#include <string.h>
+
+#include "run/repro.h"
+
+#define CALLS_SHOWN 24
+#define LOG_LINES 40
+#define WORD_MAX 128
+#define CPU_WORDS 4
+
+/* include/linux/sched/ext.h, from 6.12 to 7.2 */
+#define DSQ_BUILTIN (1ull << 63)
+#define DSQ_LOCAL_ON (1ull << 62)
+
+static const struct flag {
+	uint64_t bit;
+	const char *name;
+} enq_flags[] = {
+	{1ull << 0, "WAKEUP"},   {1ull << 4, "HEAD"},   {1ull << 10, "CPU_SELECTED"},
+	{1ull << 32, "PREEMPT"}, {1ull << 40, "REENQ"}, {1ull << 41, "LAST"},
+	{1ull << 56, "CLEAR_OPSS"}, {1ull << 57, "DSQ_PRIQ"},
+};
+
+/* enum scx_exit_kind, as in bpf/scx_ktstr.h */
+static const struct {
+	uint64_t kind;
+	const char *word;
+} exit_kinds[] = {
+	{1, "done"}, {64, "unregistered"}, {65, "unregistered by BPF"}, {66, "unregistered by the kernel"},
+	{67, "sysrq"}, {68, "parent"}, {1024, "error"}, {1025, "BPF error"}, {1026, "stall"},
+};
+
+void dsq_describe(uint64_t id, struct buf *out)
+{
+	if (id == 0)
+		buf_str(out, "none");
+	else if (!(id & DSQ_BUILTIN))
+		buf_printf(out, "user queue 0x%llx", (unsigned long long)id);
+	else if (id & DSQ_LOCAL_ON)
+		buf_printf(out, "local queue of CPU %u", (uint32_t)id);
+	else if ((uint32_t)id == 1)
+		buf_str(out, "global queue");
+	else if ((uint32_t)id == 2)
+		buf_str(out, "local queue");
+	else
+		buf_printf(out, "built-in queue 0x%llx", (unsigned long long)id);
+}
+
+void enq_flags_describe(uint64_t flags, struct buf *out)
+{
+	const char *bar = "";
+
+	for (size_t i = 0; i < sizeof(enq_flags) / sizeof(enq_flags[0]); i++) {
+		if (!(flags & enq_flags[i].bit))
+			continue;
+		buf_printf(out, "%s%s", bar, enq_flags[i].name);
+		flags &= ~enq_flags[i].bit;
+		bar = "|";
+	}
+	if (flags || !*bar)
+		buf_printf(out, flags ? "%s0x%llx" : "%s%llu", bar, (unsigned long long)flags);
+}
+
+static char *word_at(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key)) ?: "";
+	char *word = text_clean(sv_of(text), WORD_MAX);
+
+	for (char *at = word; *at; at++)
+		if (*at == '\n' || *at == '\t')
+			*at = ' ';
+	return word;
+}
+
+static uint64_t number_at(const json_t *object, const char *key)
+{
+	return probe_number(json_object_get(object, key));
+}
+
+/* As unsigned differences wrap, and times are a guest's. */
+static double ms_before(uint64_t time_ns, uint64_t end_ns)
+{
+	return ((double)end_ns - (double)time_ns) / NS_PER_MS;
+}
+
+static const json_t *function_at(const json_t *probes, const json_t *index)
+{
+	json_t *functions = json_object_get(probes, "functions");
+
+	return json_is_integer(index) && json_integer_value(index) >= 0
+		       ? json_array_get(functions, (size_t)json_integer_value(index))
+		       : NULL;
+}
+
+/* --- fields of a task ------------------------------------------------------------------------------ */
+
+static void cpus_describe(const json_t *words, struct buf *out)
+{
+	struct cpuset cpus = {0};
+
+	for (size_t i = 0; i < CPU_WORDS; i++)
+		cpus.word[i] = probe_number(json_array_get(words, i));
+	if (cpuset_count(&cpus))
+		cpuset_format(&cpus, out);
+	else
+		buf_str(out, "none");
+}
+
+static void signed_describe(const json_t *value, struct buf *out)
+{
+	buf_printf(out, "%lld", (long long)(int32_t)probe_number(value));
+}
+
+static void unsigned_describe(const json_t *value, struct buf *out)
+{
+	buf_printf(out, "%llu", (unsigned long long)probe_number(value));
+}
+
+static void hex_describe(const json_t *value, struct buf *out)
+{
+	buf_printf(out, "0x%llx", (unsigned long long)probe_number(value));
+}
+
+static void queue_describe(const json_t *value, struct buf *out)
+{
+	dsq_describe(probe_number(value), out);
+}
+
+static const struct field {
+	const char *key, *title;
+	void (*describe)(const json_t *value, struct buf *out);
+} fields[] = {
+	{"dsq", "queue", queue_describe},
+	{"dsq_vtime", "scx.dsq_vtime", unsigned_describe},
+	{"slice", "scx.slice", unsigned_describe},
+	{"flags", "scx.flags", hex_describe},
+	{"weight", "scx.weight", unsigned_describe},
+	{"sticky_cpu", "scx.sticky_cpu", signed_describe},
+	{"holding_cpu", "scx.holding_cpu", signed_describe},
+	{"cpu", "cpu", signed_describe},
+	{"on_cpu", "on_cpu", signed_describe},
+	{"state", "__state", hex_describe},
+	{"prio", "static_prio", unsigned_describe},
+	{"cpus", "cpus allowed", cpus_describe},
+};
+
+static void put_changes(struct buf *out, const json_t *before, const json_t *after)
+{
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		AUTO(buf_done) struct buf old = {0};
+		AUTO(buf_done) struct buf new = {0};
+
+		if (!json_object_get(before, fields[i].key) || !json_object_get(after, fields[i].key))
+			continue;
+		fields[i].describe(json_object_get(before, fields[i].key), &old);
+		fields[i].describe(json_object_get(after, fields[i].key), &new);
+		if (strcmp(buf_text(&old), buf_text(&new)) != 0)
+			buf_printf(out, "                 %s: %s → %s\n", fields[i].title, buf_text(&old),
+				   buf_text(&new));
+	}
+}
+
+static void put_state(struct buf *out, const json_t *call)
+{
+	const json_t *task = json_object_get(call, "after") ?: json_object_get(call, "before");
+	const char *comma = "";
+
+	if (!json_is_object(task))
+		return;
+	buf_str(out, "its state after the last of them: ");
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (!json_object_get(task, fields[i].key))
+			continue;
+		buf_printf(out, "%s%s ", comma, fields[i].title);
+		fields[i].describe(json_object_get(task, fields[i].key), out);
+		comma = ", ";
+	}
+	buf_char(out, '\n');
+}
+
+/* --- calls ----------------------------------------------------------------------------------------- */
+
+static void put_arg(struct buf *out, const json_t *call, const json_t *arg, const json_t *value)
+{
+	AUTO(free) char *name = word_at(arg, "name");
+	AUTO(free) char *to = word_at(arg, "to");
+	AUTO(free) char *comm = word_at(call, "task_comm");
+	uint64_t number = probe_number(value);
+
+	buf_printf(out, "%s=", name);
+	if (strcmp(to, "task_struct") == 0 && number && number == number_at(call, "task"))
+		buf_printf(out, "%s[%d]", comm, (int32_t)number_at(call, "task_pid"));
+	else if (strcmp(to, "scx_dispatch_q") == 0)
+		dsq_describe(number_at(call, "queue"), out);
+	else if (strstr(name, "enq_flags"))
+		enq_flags_describe(number, out);
+	else if (strstr(name, "dsq_id"))
+		dsq_describe(number, out);
+	else if (json_is_true(json_object_get(arg, "signed")))
+		buf_printf(out, "%lld", number_at(arg, "bytes") == 8 ? (long long)number
+									: (long long)(int32_t)number);
+	else
+		buf_printf(out, "0x%llx", (unsigned long long)(number_at(arg, "bytes") < 8
+								       ? (uint32_t)number
+								       : number));
+}
+
+static void put_call(struct buf *out, const json_t *probes, const json_t *call, uint64_t end_ns)
+{
+	const json_t *function = function_at(probes, json_object_get(call, "function"));
+	const json_t *args = json_object_get(function, "args");
+	AUTO(free) char *name = word_at(function, "name");
+	AUTO(free) char *comm = word_at(call, "comm");
+	uint64_t entry = number_at(call, "entry_ns"), end = number_at(call, "exit_ns");
+
+	buf_printf(out, "%12.3f ms  CPU %-3u %s(", -ms_before(entry, end_ns),
+		   (uint32_t)number_at(call, "cpu"), name);
+	for (size_t i = 0; i < json_array_size(args) && i < 6; i++) {
+		buf_str(out, i ? ", " : "");
+		put_arg(out, call, json_array_get(args, i),
+			json_array_get(json_object_get(call, "args"), i));
+	}
+	buf_char(out, ')');
+	if (end && json_is_true(json_object_get(function, "returns_pointer")))
+		buf_printf(out, " = 0x%llx", (unsigned long long)number_at(call, "return"));
+	else if (end && json_is_true(json_object_get(function, "returns")))
+		buf_printf(out, " = %d", (int32_t)number_at(call, "return"));
+	if (!end && !json_is_true(json_object_get(function, "trigger")))
+		buf_str(out, ", had not returned");
+	buf_printf(out, "; by %s[%d]\n", comm, (int32_t)number_at(call, "pid"));
+	put_changes(out, json_object_get(call, "before"), json_object_get(call, "after"));
+}
+
+static bool concerns(const json_t *call, uint64_t task)
+{
+	return number_at(call, "task") == task || number_at(call, "current") == task;
+}
+
+/* The name of a task in any call that knows it. */
+static void put_task_name(struct buf *out, json_t *calls, uint64_t task)
+{
+	for (size_t i = json_array_size(calls); i-- > 0;) {
+		json_t *call = json_array_get(calls, i);
+		bool is_arg = number_at(call, "task") == task;
+		AUTO(free) char *comm = word_at(call, is_arg ? "task_comm" : "comm");
+
+		if (!concerns(call, task))
+			continue;
+		buf_printf(out, "%s[%d]", comm, (int32_t)number_at(call, is_arg ? "task_pid" : "pid"));
+		return;
+	}
+}
+
+static void put_calls(struct buf *out, const json_t *probes, struct sv log)
+{
+	json_t *calls = json_object_get(probes, "calls");
+	const json_t *trigger = json_object_get(probes, "trigger");
+	uint64_t task = probe_log_subject(probes, log);
+	uint64_t end_ns = number_at(trigger, "time_ns");
+	const json_t *last = NULL;
+	size_t count = 0, skip;
+
+	for (size_t i = 0; task && i < json_array_size(calls); i++)
+		count += concerns(json_array_get(calls, i), task);
+	if (json_array_size(calls) && !end_ns)
+		end_ns = number_at(json_array_get(calls, json_array_size(calls) - 1), "entry_ns");
+	if (count == 0) {
+		buf_str(out, "none of the probed functions was called for the task in question\n");
+		return;
+	}
+	buf_str(out, "calls that concern ");
+	put_task_name(out, calls, task);
+	buf_printf(out, ", times before the %s:\n", json_is_object(trigger) ? "trigger" : "last call");
+	skip = count > CALLS_SHOWN ? count - CALLS_SHOWN : 0;
+	if (skip)
+		buf_printf(out, "  (%zu earlier ones are in auto-repro.json)\n", skip);
+	for (size_t i = 0; i < json_array_size(calls); i++) {
+		const json_t *call = json_array_get(calls, i);
+
+		if (!concerns(call, task))
+			continue;
+		if (number_at(call, "task") == task)
+			last = call;
+		if (skip)
+			skip--;
+		else
+			put_call(out, probes, call, end_ns);
+	}
+	put_state(out, last);
+}
+
+/* --- the whole ------------------------------------------------------------------------------------- */
+
+static void put_trigger(struct buf *out, const json_t *probes)
+{
+	const json_t *trigger = json_object_get(probes, "trigger");
+	AUTO(free) char *function = word_at(function_at(probes, json_object_get(trigger, "function")), "name");
+	AUTO(free) char *comm = word_at(trigger, "comm");
+	json_t *stack = json_object_get(trigger, "stack");
+
+	buf_printf(out, "trigger: %s()", function);
+	for (size_t i = 0; i < sizeof(exit_kinds) / sizeof(exit_kinds[0]); i++) {
+		if (json_object_get(trigger, "kind") &&
+		    (uint32_t)number_at(trigger, "kind") == exit_kinds[i].kind)
+			buf_printf(out, " of kind %u (%s)", (uint32_t)exit_kinds[i].kind, exit_kinds[i].word);
+	}
+	buf_printf(out, " on CPU %u, while %s[%d] ran\n", (uint32_t)number_at(trigger, "cpu"), comm,
+		   (int32_t)number_at(trigger, "pid"));
+	for (size_t i = 0; i < json_array_size(stack) && i < 32; i++) {
+		const char *text = json_string_value(json_array_get(stack, i)) ?: "";
+		AUTO(free) char *frame = text_clean(sv_of(text), WORD_MAX);
+
+		buf_printf(out, "    %s\n", frame);
+	}
+}
+
+static void put_functions(struct buf *out, const json_t *probes)
+{
+	json_t *functions = json_object_get(probes, "functions");
+	const char *comma = "";
+
+	buf_str(out, "probed:");
+	for (size_t i = 0; i < json_array_size(functions); i++) {
+		const json_t *function = json_array_get(functions, i);
+		AUTO(free) char *name = word_at(function, "name");
+
+		if (json_is_string(json_object_get(function, "missing")))
+			continue;
+		buf_printf(out, "%s %s", comma, name);
+		comma = ",";
+	}
+	buf_char(out, '\n');
+	for (size_t i = 0; i < json_array_size(functions); i++) {
+		const json_t *function = json_array_get(functions, i);
+		AUTO(free) char *name = word_at(function, "name");
+		AUTO(free) char *why = word_at(function, "missing");
+
+		/* a trigger has another name in every version; only a kernel without all is worth a word */
+		if (*why && !json_is_true(json_object_get(function, "trigger")))
+			buf_printf(out, "not probed: %s: %s\n", name, why);
+	}
+}
+
+/* The last lines, each run of equal ones once. */
+static void put_log(struct buf *out, struct sv log)
+{
+	AUTO(buf_done) struct buf own = {0};
+	struct sv lines[LOG_LINES] = {0}, line, rest;
+	size_t times[LOG_LINES] = {0}, count = 0;
+
+	probe_log_strip(log, &own);
+	rest = sv_bytes(buf_text(&own), own.len);
+	while (sv_line(&rest, &line)) {
+		struct sv last = count ? lines[(count - 1) % LOG_LINES] : (struct sv){0};
+
+		if (count && last.len == line.len && memcmp(last.data, line.data, line.len) == 0) {
+			times[(count - 1) % LOG_LINES]++;
+			continue;
+		}
+		lines[count % LOG_LINES] = line;
+		times[count++ % LOG_LINES] = 1;
+	}
+	if (count)
+		buf_str(out, "the scheduler's last words in this run:\n");
+	for (size_t i = count > LOG_LINES ? count - LOG_LINES : 0; i < count; i++) {
+		AUTO(free) char *text = text_clean(lines[i % LOG_LINES], 1024);
+
+		buf_printf(out, "    %s", text);
+		if (times[i % LOG_LINES] > 1)
+			buf_printf(out, "  (%zu times)", times[i % LOG_LINES]);
+		buf_char(out, '\n');
+	}
+}
+
+static void put_verdict(struct buf *out, const struct repro_report *report)
+{
+	const json_t *trouble = json_object_get(report->probes, "trouble");
+
+	if (json_is_object(trouble)) {
+		AUTO(free) char *text = word_at(trouble, "text");
+
+		buf_printf(out, "no data: the probes could not be set up: %s\n", text);
+	} else if (report->primary) {
+		buf_printf(out, "probes were in this run: %s\n", report->ended);
+	} else if (report->reproduced) {
+		buf_printf(out, "reproduced in a second guest%s: %s\n",
+			   report->never_attached ? " (the first run never reached its test)" : "",
+			   report->ended);
+	} else {
+		buf_printf(out, "not reproduced in a second guest: %s\n", report->ended);
+	}
+}
+
+void repro_report_text(const struct repro_report *report, struct buf *out)
+{
+	const json_t *probes = report->probes;
+
+	put_verdict(out, report);
+	if (json_array_size(json_object_get(probes, "functions"))) {
+		if (json_is_object(json_object_get(probes, "trigger")))
+			put_trigger(out, probes);
+		else
+			buf_str(out, "trigger: none, no function that ends a scheduler was called\n");
+		put_functions(out, probes);
+		put_calls(out, probes, report->log);
+	} else if (!json_is_object(json_object_get(probes, "trouble"))) {
+		buf_str(out, "no data: the probes printed nothing\n");
+	}
+	if (json_array_size(json_object_get(probes, "functions")) && !json_is_object(json_object_get(probes, "end")))
+		buf_str(out, "the end of what the probes said is missing\n");
+	buf_printf(out, "the run with probes took %.1f s\n", (double)report->host_ns / NS_PER_S);
+	put_log(out, report->log);
+}
