@@ -32,6 +32,7 @@
 #define NEWEST_CALLS 256                  /* of all that is in the ring are told: these, and of */
 #define CALLS_A_TASK 8                    /* each task its last ones */
 #define KALLSYMS_LINE 512
+#define SUBPROGRAMS_MAX 64
 
 extern const char ktstr_repro_object[], ktstr_repro_object_end[];        /* bpf/embed_repro.S */
 
@@ -55,12 +56,22 @@ struct function {
 	struct bpf_link *links[2];
 };
 
+/* A function of the kernel's own text. */
+struct symbol {
+	uint64_t address;
+	uint32_t name;                        /* offset in names */
+};
+DEFINE_VEC(symbols, struct symbol, vec_keep)
+
 struct probe {
+	struct symbols symbols;               /* in the order of addresses, as kallsyms has them */
+	struct buf names;
+	uint64_t text_end;                    /* _etext */
 	struct btf *btf;
 	struct bpf_object *object;
 	struct function functions[REPRO_FUNCTIONS_MAX];
 	size_t len;
-	int held[HELD_MAX];                   /* the scheduler's programs and maps */
+	int held[HELD_MAX];                   /* the scheduler's programs */
 	size_t held_count;
 	struct child scheduler;
 	bool asked_to_end;
@@ -75,6 +86,8 @@ static void probe_done(struct probe *probe)
 	}
 	for (size_t i = 0; i < probe->held_count; i++)
 		fd_close(probe->held[i]);
+	symbols_done(&probe->symbols);
+	buf_done(&probe->names);
 	bpf_object__close(probe->object);
 	btf__free(probe->btf);
 }
@@ -114,6 +127,22 @@ static bool kallsyms_line(char *line, uint64_t *ret_address, const char **ret_na
 	return true;
 }
 
+static void keep_symbol(struct probe *probe, uint64_t address, const char *name)
+{
+	if (probe->symbols.len && address < probe->symbols.at[probe->symbols.len - 1].address)
+		return;        /* per-CPU offsets and modules are no text of the kernel */
+	if (strcmp(name, "_etext") == 0)
+		probe->text_end = address;
+	if (probe->text_end)
+		return;
+	symbols_push(&probe->symbols, (struct symbol){.address = address, .name = (uint32_t)probe->names.len});
+	buf_bytes(&probe->names, name, strlen(name) + 1);
+}
+
+/*
+ * Once, before the scheduler starts: making up that file takes the kernel seconds of guest time in
+ * det, and when the scheduler has ended there are few.
+ */
 static int find_functions(struct probe *probe, struct ktstr_error *err)
 {
 	FILE *kallsyms = fopen("/proc/kallsyms", "re");
@@ -126,6 +155,7 @@ static int find_functions(struct probe *probe, struct ktstr_error *err)
 	while (fgets(line, sizeof(line), kallsyms)) {
 		if (!kallsyms_line(line, &address, &name))
 			continue;
+		keep_symbol(probe, address, name);
 		for (size_t i = 0; i < probe->len; i++)
 			if (strcmp(probe->functions[i].name, name) == 0)
 				probe->functions[i].in_kallsyms = true;
@@ -226,10 +256,7 @@ static int attach(struct probe *probe, struct ktstr_error *err)
 							 "end a scheduler, or does not let them be probed");
 }
 
-/*
- * The addresses of a scheduler's programs have names in kallsyms for as long as somebody holds them,
- * and those of the trampolines by which the kernel calls them while somebody holds their map.
- */
+/* Held, they can be asked for their addresses when the scheduler has gone. */
 static void hold_programs(struct probe *probe)
 {
 	uint32_t id = 0;
@@ -241,16 +268,6 @@ static void hold_programs(struct probe *probe)
 
 		if (fd >= 0 && bpf_prog_get_info_by_fd(fd, &info, &size) == 0 &&
 		    info.type == BPF_PROG_TYPE_STRUCT_OPS)
-			probe->held[probe->held_count++] = TAKE_FD(fd);
-	}
-	id = 0;
-	while (probe->held_count < HELD_MAX && bpf_map_get_next_id(id, &id) == 0) {
-		struct bpf_map_info info = {0};
-		uint32_t size = sizeof(info);
-		AUTO(fd_close) int fd = bpf_map_get_fd_by_id(id);
-
-		if (fd >= 0 && bpf_map_get_info_by_fd(fd, &info, &size) == 0 &&
-		    info.type == BPF_MAP_TYPE_STRUCT_OPS)
 			probe->held[probe->held_count++] = TAKE_FD(fd);
 	}
 }
@@ -336,46 +353,65 @@ static void *lookup(const struct probe *probe, const char *map, uint32_t key, vo
 	return bpf_map_lookup_elem(fd, &key, value) == 0 ? value : NULL;
 }
 
-struct symbol {
-	uint64_t address;
-	char name[128];
-};
-
-static void name_addresses(const uint64_t *addresses, size_t count, struct symbol *symbols)
+/* "bpf_prog_643ba53f8fc3c203_my_enqueue+0x1f", as the kernel would write it; false: of none of them. */
+static bool name_in_program(int fd, uint64_t address, struct buf *out)
 {
-	FILE *kallsyms = fopen("/proc/kallsyms", "re");
-	char line[KALLSYMS_LINE];
-	const char *name;
-	uint64_t address;
+	uint64_t starts[SUBPROGRAMS_MAX] = {0};
+	uint32_t lens[SUBPROGRAMS_MAX] = {0};
+	struct bpf_prog_info info = {
+		.jited_ksyms = (uint64_t)(uintptr_t)starts,
+		.nr_jited_ksyms = SUBPROGRAMS_MAX,
+		.jited_func_lens = (uint64_t)(uintptr_t)lens,
+		.nr_jited_func_lens = SUBPROGRAMS_MAX,
+	};
+	uint32_t size = sizeof(info);
 
-	while (kallsyms && fgets(line, sizeof(line), kallsyms)) {
-		if (!kallsyms_line(line, &address, &name))
+	if (bpf_prog_get_info_by_fd(fd, &info, &size) < 0)
+		return false;
+	for (size_t i = 0; i < SUBPROGRAMS_MAX && i < info.nr_jited_ksyms; i++) {
+		if (address < starts[i] || address - starts[i] >= lens[i])
 			continue;
-		for (size_t i = 0; i < count; i++) {
-			if (address > addresses[i] || address < symbols[i].address)
-				continue;
-			symbols[i].address = address;
-			snprintf(symbols[i].name, sizeof(symbols[i].name), "%s", name);
-		}
+		buf_str(out, "bpf_prog_");
+		for (size_t byte = 0; byte < sizeof(info.tag); byte++)
+			buf_printf(out, "%02x", info.tag[byte]);
+		buf_printf(out, "_%.*s+0x%llx", (int)sizeof(info.name), info.name,
+			   (unsigned long long)(address - starts[i]));
+		return true;
 	}
-	if (kallsyms)
-		(void)fclose(kallsyms);
+	return false;
 }
 
-static void put_stack(struct json_out *json, const uint64_t *stack)
+static void name_address(const struct probe *probe, uint64_t address, struct buf *out)
 {
-	struct symbol symbols[REPRO_STACK] = {0};
-	size_t count = 0;
+	size_t low = 0, high = probe->symbols.len;
 
-	while (count < REPRO_STACK && stack[count])
-		count++;
-	name_addresses(stack, count, symbols);
+	for (size_t i = 0; i < probe->held_count; i++) {
+		if (name_in_program(probe->held[i], address, out))
+			return;
+	}
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (probe->symbols.at[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0 || address >= probe->text_end)
+		buf_printf(out, "0x%llx (a trampoline, or a module)", (unsigned long long)address);
+	else
+		buf_printf(out, "%s+0x%llx", probe->names.data + probe->symbols.at[low - 1].name,
+			   (unsigned long long)(address - probe->symbols.at[low - 1].address));
+}
+
+static void put_stack(struct json_out *json, const struct probe *probe, const uint64_t *stack)
+{
 	jout_array(json, "stack");
-	for (size_t i = 0; i < count; i++) {
-		AUTO(free) char *text = xasprintf("%s+0x%llx", symbols[i].name,
-						  (unsigned long long)(stack[i] - symbols[i].address));
+	for (size_t i = 0; i < REPRO_STACK && stack[i]; i++) {
+		AUTO(buf_done) struct buf text = {0};
 
-		jout_string(json, NULL, text);
+		name_address(probe, stack[i], &text);
+		jout_string(json, NULL, buf_text(&text));
 	}
 	jout_end(json);
 }
@@ -395,7 +431,7 @@ static void put_trigger(const struct probe *probe, const struct repro_trigger *t
 	jout_string_bytes(&json, "comm", trigger->comm, strnlen(trigger->comm, sizeof(trigger->comm)));
 	if (probe->functions[trigger->function % REPRO_FUNCTIONS_MAX].about.kind != REPRO_NO_ARG)
 		jout_u64(&json, "kind", trigger->kind);
-	put_stack(&json, trigger->stack);
+	put_stack(&json, probe, trigger->stack);
 	jout_end(&json);
 	put_line(&line);
 }

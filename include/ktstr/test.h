@@ -145,6 +145,13 @@ struct ktstr_test {
 	struct ktstr_trace_checks trace_checks;
 	/* When the scheduler dies: the same again in a second guest, with probes. By default on. */
 	enum ktstr_switch auto_repro;
+	/*
+	 * Run the program that KTSTR_WPROF_PATH names beside the test, and keep the Perfetto file that it
+	 * writes. wprof_args: its arguments, split at white space; NULL: 500 ms of scheduler events. The
+	 * guest gets at least 2048 MiB.
+	 */
+	bool wprof;
+	const char *wprof_args;
 };
 
 #define KTSTR_ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})

@@ -332,6 +332,10 @@ static void check_test(struct complaints *complaints)
 		complain(complaints, "%s", err.msg);
 	check_checks(complaints, "", &test->checks);
 	check_trace_checks(complaints, &test->trace_checks);
+	if (test->wprof_args && !test->wprof_args[strspn(test->wprof_args, " \t\n\v\f\r")])
+		complain(complaints, "wprof_args must not be empty");
+	if (test->wprof_args && !test->wprof)
+		complain(complaints, "wprof_args: wprof is not switched on");
 	if (test->auto_repro > KTSTR_OFF)
 		complain(complaints, "auto_repro must be KTSTR_ON or KTSTR_OFF, not %u", test->auto_repro);
 	check_expectation(complaints, test->expect_kind);

@@ -90,6 +90,7 @@ struct request {
 	struct strings scheduler_env;
 	struct strings sysctls;               /* "key=value" */
 	char *cgroup;                         /* or NULL */
+	struct strings wprof_env;             /* empty: no wprof */
 };
 
 void request_done(struct request *request);
@@ -123,6 +124,17 @@ int shell_install_applets(struct ktstr_error *err);   /* links to /bin/busybox i
 int shell_open_terminal(int *ret_fd, struct ktstr_error *err);
 void shell_set_window(int fd, uint32_t window);       /* as of wire_window() */
 void shell_flush_terminal(int fd);                    /* until the host has all output, or 5 s */
+
+/* --- wprof.c: the user's tracer ------------------------------------------------------------------------ */
+
+/* Its words for arguments joined with 0x1f, and where its files go. */
+void wprof_argv(const char *joined, struct strings *ret_argv);
+
+int wprof_start(const struct strings *env, int output_fd, struct child *ret_child,
+		struct ktstr_error *err);
+
+/* Wait for it and put its trace on the card. */
+int wprof_finish(struct card *card, struct child *child, struct ktstr_error *err);
 
 /* --- disturb.c --------------------------------------------------------------------------------------------- */
 

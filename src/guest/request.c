@@ -16,6 +16,7 @@ void request_done(struct request *request)
 	strings_done(&request->scheduler_env);
 	strings_done(&request->sysctls);
 	free(request->cgroup);
+	strings_done(&request->wprof_env);
 }
 
 static bool path_is_plain(const char *path)
@@ -127,6 +128,9 @@ static int take(struct request *request, const char *root, uint32_t type, struct
 		request->cgroup = xstrndup(payload.data, payload.len);
 		if (!path_is_plain(request->cgroup))
 			return error_set(err, -EBADMSG, "request: cgroup path \"%s\"", request->cgroup);
+		return 0;
+	case WIRE_REQ_WPROF_ENV:
+		take_word(&request->wprof_env, payload);
 		return 0;
 	case WIRE_REQ_RUN:
 		if (payload.len != sizeof(request->run))

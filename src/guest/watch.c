@@ -39,7 +39,7 @@ struct watch {
 	int epoll_fd, kmsg_fd, uevent_fd, result_fd;
 	int terminal_fd;                           /* of a shell, or -1 */
 	struct stream streams[WIRE_STREAM_COUNT];
-	struct child scheduler, test, disturber;
+	struct child scheduler, test, disturber, wprof;
 	int scheduler_status, test_status;         /* of waitpid(); -1 while it runs */
 	uint64_t scheduler_ended_ns;
 	bool stopping_scheduler;
@@ -54,6 +54,7 @@ static void watch_done(struct watch *watch)
 {
 	child_done(&watch->test);
 	child_done(&watch->disturber);
+	child_done(&watch->wprof);
 	child_done(&watch->scheduler);
 	for (int i = 0; i < WIRE_STREAM_COUNT; i++)
 		fd_close(watch->streams[i].fd);
@@ -89,6 +90,7 @@ static int watch_init(struct watch *watch, struct card *card, const struct reque
 		.scheduler = CHILD_NONE,
 		.test = CHILD_NONE,
 		.disturber = CHILD_NONE,
+		.wprof = CHILD_NONE,
 		.scheduler_status = -1,
 		.test_status = -1,
 		.result_bytes = {.max = RESULT_MAX + 4096},
@@ -510,6 +512,32 @@ static void explain_missing_result(struct watch *watch)
 		     "the test program ended without a result: %s", buf_text(&how));
 }
 
+/* What is wrong with it is no word about the test. */
+static void wprof_trouble(struct watch *watch, const struct ktstr_error *err)
+{
+	card_put(watch->card, WIRE_WPROF_TROUBLE, err->msg, strlen(err->msg));
+}
+
+static void start_wprof(struct watch *watch)
+{
+	AUTO(fd_close) int log_fd = -1;
+	struct ktstr_error err = {0};
+
+	if (watch->request->wprof_env.len == 0)
+		return;
+	log_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (wprof_start(&watch->request->wprof_env, log_fd, &watch->wprof, &err) < 0)
+		wprof_trouble(watch, &err);
+}
+
+static void finish_wprof(struct watch *watch)
+{
+	struct ktstr_error err = {0};
+
+	if (watch->wprof.pid && wprof_finish(watch->card, &watch->wprof, &err) < 0)
+		wprof_trouble(watch, &err);
+}
+
 static int run_test(struct watch *watch, struct ktstr_error *err)
 {
 	struct deadline deadline = deadline_in(watch->request->run.test_ns);
@@ -521,6 +549,8 @@ static int run_test(struct watch *watch, struct ktstr_error *err)
 	    disturb_start(watch->request->run.disturb_seed, &watch->disturber, err) < 0)
 		card_trouble(watch->card, WIRE_TROUBLE_SETUP, err->code, "%s", err->msg);
 	r = start_test(watch, err);
+	if (r == 0)
+		start_wprof(watch);
 	if (r < 0) {
 		card_trouble(watch->card, WIRE_TROUBLE_TEST_DIED, r, "%s", err->msg);
 		return -ECANCELED;
@@ -603,6 +633,7 @@ int watch_run(struct card *card, const struct request *request, struct ktstr_err
 	if (r == 0)
 		r = request->shell ? run_shell(&watch, err) : run_test(&watch, err);
 	card_stage(card, WIRE_STAGE_TEARDOWN);
+	finish_wprof(&watch);
 	stop_scheduler(&watch);
 	put_scheduler_state(&watch);
 	done = (struct wire_done){

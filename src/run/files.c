@@ -10,6 +10,7 @@
 
 #include "run/repro.h"
 #include "run/run.h"
+#include "run/wprof.h"
 #include "symbols/closure.h"
 
 #define ATTACH_NS (3 * NS_PER_S)
@@ -337,6 +338,18 @@ static int put_probes(struct packer *packer, const struct strings *functions,
 	return 0;
 }
 
+/* X2: with its libraries, as all programs that are included. */
+static int put_wprof(struct packer *packer, const char *path, struct ktstr_error *err)
+{
+	AUTO(strings_done) struct strings own_dirs = {0};
+	int r = pack_program(packer, path, WPROF_GUEST_PATH, &own_dirs, err);
+
+	if (r < 0)
+		return error_wrap(err, r, "wprof");
+	put_env(packer, WIRE_REQ_WPROF_ENV, &own_dirs);
+	return 0;
+}
+
 static int put_scheduler(struct packer *packer, const struct request_config *config,
 			 struct ktstr_error *err)
 {
@@ -413,6 +426,8 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 	r = config->shell ? 0 : put_test(&packer, config, err);
 	if (r == 0)
 		r = put_scheduler(&packer, config, err);
+	if (r == 0 && config->wprof)
+		r = put_wprof(&packer, config->wprof, err);
 	vec_each(name, &plan->include_files) {
 		if (r == 0)
 			r = pack_include(&packer, *name, err);

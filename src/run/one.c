@@ -10,6 +10,7 @@
 #include "host/host.h"
 #include "run/hostrun.h"
 #include "run/repro.h"
+#include "run/wprof.h"
 
 #define TAIL_LOG (64u << 10)
 
@@ -258,14 +259,50 @@ static int use_template(const struct run_config *config, struct session_config *
 	return 0;
 }
 
-/* The words of a list on one line, or NULL for none. The caller's. */
-static char *joined(const struct strings *words)
+/* Behind our own kernel command line, or NULL for nothing. The caller's. */
+static char *extra_cmdline(const struct test_plan *plan, bool wprof)
 {
+	AUTO(strings_done) struct strings defaults = {0};
 	AUTO(buf_done) struct buf line = {0};
 
-	vec_each(word, words)
+	vec_each(word, &plan->scheduler.kargs)
 		buf_printf(&line, "%s%s", line.len ? " " : "", *word);
-	return words->len ? buf_take(&line) : NULL;
+	if (wprof) {
+		AUTO(free) char *args = NULL;
+
+		wprof_default_args(&defaults);
+		args = wprof_cmdline(plan->wprof_args.len ? &plan->wprof_args : &defaults);
+		buf_printf(&line, "%s%s", line.len ? " " : "", args);
+	}
+	return line.len ? buf_take(&line) : NULL;
+}
+
+char *wprof_keep(const struct test_plan *plan, const struct session *session, struct result *result,
+		 bool repro)
+{
+	AUTO(free) char *seed = xasprintf("%llu", (unsigned long long)result->identity.seed);
+	const char *const words[] = {result->identity.test, result->identity.binary,
+				     result->identity.topology, result->identity.scheduler,
+				     result->identity.mode, seed};
+	AUTO(free) char *name = wprof_file_name(plan->name, variant_hash(words, sizeof(words) / sizeof(*words)),
+						repro);
+	bool is_kept = false;
+
+	if (!plan->wprof)
+		return NULL;
+	if (session->wprof_trouble)
+		log_warn("%s: no wprof trace: %s", plan->name, session->wprof_trouble);
+	else if (!session->wprof_whole)
+		log_warn("%s: no wprof trace: it did not come whole", plan->name);
+	else if (!wprof_shape_is_right(sv_bytes(session->wprof.data, session->wprof.len)))
+		log_warn("%s: no wprof trace: the %zu bytes that wprof wrote are none", plan->name,
+			 session->wprof.len);
+	else
+		is_kept = true;
+	if (!is_kept)
+		return NULL;
+	save_log(result, name, &session->wprof);
+	return TAKE_PTR(name);
 }
 
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
@@ -276,7 +313,8 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 	AUTO(template_done) struct template template = {.lock_fd = -1};
 	AUTO(buf_done) struct buf request = {0};
 	AUTO(free) char *scheduler = NULL;
-	AUTO(free) char *kargs = joined(&plan->scheduler.kargs);
+	bool wprof = plan->wprof && !shell;
+	AUTO(free) char *cmdline = extra_cmdline(plan, wprof);
 	struct stage_arg stage_arg = {.config = config, .index = index};
 	struct request_config request_config = {
 		.plan = plan,
@@ -298,7 +336,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 					  ? config->kernel->vmlinux
 					  : config->kernel->image,
 			.initramfs = config->initramfs,
-			.cmdline_extra = kargs,
+			.cmdline_extra = cmdline,
 			.verbose = config->verbose_kernel,
 			.dir = dir,
 			.plugin = plugin,
@@ -317,7 +355,9 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 	};
 	int r = 0;
 
-	if (plan->has_scheduler)
+	if (wprof)
+		r = wprof_find(&request_config.wprof, err);
+	if (r == 0 && plan->has_scheduler)
 		r = scheduler_find(&plan->scheduler, plan->program, &scheduler, err);
 	request_config.scheduler = scheduler;
 	if (r == 0)
@@ -361,6 +401,7 @@ static int run_guest(const struct run_config *config, size_t index, struct resul
 			       r < 0 ? NULL : err);
 	if (r == 0 && judged == 0)
 		judged = traced_finish(config, index, &traced, &session, result, err);
+	free(wprof_keep(run_plan(config, index), &session, result, false));
 	if (r == 0 && judged == 0 && probes)
 		repro_of_primary(&probed, clock_ns() - began, result);
 	if (r == 0 && judged == 0 && repro_wanted(config, run_plan(config, index), &result->outcome))

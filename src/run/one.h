@@ -23,6 +23,13 @@ int one_run(const struct run_config *config, size_t index, struct result *ret_re
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
 	      const char *plugin, const struct strings *probes, struct session *ret_session, struct ktstr_error *err);
 
+/*
+ * The file of the test's wprof beside its other artefacts; NULL and a line in the log that says why
+ * where there is none. The caller's.
+ */
+char *wprof_keep(const struct test_plan *plan, const struct session *session, struct result *result,
+		 bool repro);
+
 /* What a traced guest needs beside the rest; empty while it is not traced. */
 struct traced {
 	char *dir;                    /* of the test's artefacts: trace.plan, trace.raw, trace.pb */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "run/run.h"
+#include "run/wprof.h"
 
 #define DESCRIBE_MAX (16u << 20)
 #define DESCRIBE_NS (30 * NS_PER_S)
@@ -32,6 +33,7 @@ void test_plan_done(struct test_plan *plan)
 	free(plan->project_commit);
 	free(plan->payload);
 	scheduler_plan_done(&plan->scheduler);
+	strings_done(&plan->wprof_args);
 	strings_done(&plan->include_files);
 	strings_done(&plan->overrides);
 	strings_done(&plan->options);
@@ -181,7 +183,7 @@ static int parse_machine(json_t *object, struct test_plan *plan, struct ktstr_er
 	if (r == 0)
 		r = topology_parse(sv_of(topology ?: ""), &plan->topology, err);
 	if (r == 0)
-		plan->memory_mib = topology_memory_mib(&plan->topology, plan->memory_mib);
+		plan->memory_mib = guest_memory_mib(&plan->topology, plan->memory_mib, plan->wprof);
 	return r;
 }
 
@@ -225,6 +227,18 @@ static int parse_trace_checks(json_t *object, struct ktstr_trace_checks *checks,
 	return r;
 }
 
+/* The memory follows from it, so it comes first. A test without it has no such keys. */
+static int parse_wprof(json_t *object, struct test_plan *plan, struct ktstr_error *err)
+{
+	AUTO(free) char *args = NULL;
+	int r = 0;
+
+	plan->wprof = json_is_true(json_object_get(object, "wprof"));
+	if (json_object_get(object, "wprof_args"))
+		r = get_string(object, "wprof_args", &args, err);
+	return r == 0 && args ? wprof_args_split(args, &plan->wprof_args, err) : r;
+}
+
 static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error *err)
 {
 	int r = get_string(object, "name", &plan->name, err);
@@ -233,7 +247,9 @@ static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error
 		return r;
 	if (!plan->name || !name_is_plain(plan->name))
 		return bad_field("name", err);
-	r = parse_machine(object, plan, err);
+	r = parse_wprof(object, plan, err);
+	if (r == 0)
+		r = parse_machine(object, plan, err);
 	if (r == 0)
 		r = get_u64(object, "duration_ms", &plan->duration_ms, err);
 	if (r == 0)
@@ -348,11 +364,15 @@ static int override_machine(struct test_plan *plan, const struct selection *sele
 
 		if (r < 0)
 			return r;
-		plan->memory_mib = topology_memory_mib(&plan->topology, plan->memory_mib);
+		plan->memory_mib = guest_memory_mib(&plan->topology, plan->memory_mib, plan->wprof);
 	}
 	if (selection->memory_mib) {
 		plan->memory_mib = selection->memory_mib;
 		plan->memory_overridden = true;
+		/* X8: as it was said, even where it will not do */
+		if (wprof_memory_floor(plan->memory_mib, plan->wprof) != plan->memory_mib)
+			log_warn("%s: wprof wants a guest of %d MiB, this one gets %llu MiB", plan->name,
+				 WPROF_MIN_MEMORY_MIB, (unsigned long long)plan->memory_mib);
 	}
 	return 0;
 }

@@ -414,5 +414,8 @@ void repro_report_text(const struct repro_report *report, struct buf *out)
 	if (json_array_size(json_object_get(probes, "functions")) && !json_is_object(json_object_get(probes, "end")))
 		buf_str(out, "the end of what the probes said is missing\n");
 	buf_printf(out, "the run with probes took %.1f s\n", (double)report->host_ns / NS_PER_S);
+	if (report->trace)
+		buf_printf(out, "its trace, written by %s: %s (open it in ui.perfetto.dev)\n", report->tracer,
+			   report->trace);
 	put_log(out, report->log);
 }

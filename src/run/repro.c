@@ -105,6 +105,10 @@ static int second_run(const struct run_config *config, size_t index, const struc
 	const struct test_plan *plan = run_plan(config, index);
 	AUTO(result_done) struct result again = {0};
 	AUTO(session_done) struct session session = {0};
+	AUTO(traced_done) struct traced traced = {0};
+	AUTO(free) char *trace = xasprintf("%s/auto-repro.pb", result->run.dir);
+	AUTO(free) char *wprof = NULL;
+	struct run_config traced_config = *config;
 	AUTO(strings_done) struct strings functions = {0};
 	AUTO(buf_done) struct buf log = {0};
 	AUTO(json_decref) json_t *probes = NULL;
@@ -114,14 +118,24 @@ static int second_run(const struct run_config *config, size_t index, const struc
 	int r = dir_make(dir, 0755, err);
 
 	repro_functions(&config->probe_stack, crash, result->outcome.scheduler, &functions);
+	/* X10: the user's tracer where the test has it, ours elsewhere */
+	traced_config.trace = plan->wprof || config->mode == VM_KVM ? TRACE_AS_TESTS_WANT : TRACE_IF_POSSIBLE;
+	traced_config.trace_path = trace;
 	if (r == 0)
-		r = guest_run(config, index, dir, NULL, NULL, &functions, &session, err);
+		r = traced_prepare(&traced_config, index, dir, &traced, err);
+	if (r == 0)
+		r = guest_run(config, index, dir, NULL, traced.option, &functions, &session, err);
 	if (r < 0)
 		return r;
 	repro_split(&session, &log);
 	r = judge_session(plan, &session, &again.outcome, err);
+	if (r == 0)
+		r = traced_finish(&traced_config, index, &traced, &session, &again, err);
 	if (r < 0)
 		return r;
+	wprof = wprof_keep(plan, &session, result, true);
+	report.trace = wprof ?: traced.option && again.trace_summary ? trace : NULL;
+	report.tracer = wprof ? "wprof" : "ktstr's own tracer";
 	probes = probe_log_read(sv_bytes(buf_text(&log), log.len));
 	report.probes = probes;
 	report.log = sv_bytes(buf_text(&log), log.len);

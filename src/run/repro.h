@@ -62,6 +62,7 @@ struct repro_report {
 	bool never_attached;                     /* the first run never came to its test */
 	bool primary;                            /* the probes were in the first run (--repro) */
 	uint64_t host_ns;                        /* that run with probes took */
+	const char *trace, *tracer;              /* its Perfetto file and who wrote it; or NULL */
 };
 void repro_report_text(const struct repro_report *report, struct buf *out);
 

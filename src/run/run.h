@@ -46,6 +46,8 @@ struct test_plan {
 	struct strings include_files;
 	bool expect_err;
 	enum ktstr_kind expect_kind;  /* KTSTR_KIND_NONE: any */
+	bool wprof;                   /* the user's wprof runs beside the test */
+	struct strings wprof_args;    /* empty: its default arguments */
 	bool no_auto_repro;           /* the test wants no second run when its scheduler dies */
 	bool host_only;
 	bool ignored;                 /* runs only when asked for by name */
@@ -214,6 +216,7 @@ struct request_config {
 	const struct test_plan *plan;
 	const char *scheduler;        /* host path, or NULL */
 	const struct shell *shell;    /* NULL: the plan's test */
+	const char *wprof;            /* host path, or NULL */
 	const struct strings *probes; /* functions to probe while the scheduler runs; NULL: none */
 	enum vm_mode mode;
 	uint64_t seed;
@@ -253,6 +256,10 @@ struct session {
 	struct buf result, scheduler_state;          /* JSON as the guest wrote it */
 	struct wire_trouble trouble;
 	char *trouble_text;
+	struct buf wprof;                            /* its trace; whole when wprof_whole */
+	uint32_t wprof_crc;                          /* of what is in it so far */
+	bool wprof_whole;
+	char *wprof_trouble;                         /* why the guest has none, or NULL */
 	struct wire_done done_status;
 	struct buf stream[WIRE_STREAM_COUNT];        /* the first SESSION_TEXT_MAX of each */
 	char *console_tail;

@@ -11,12 +11,15 @@
 #define POLL_NS (5 * NS_PER_MS)              /* the one poll of DESIGN section 9: the card's log */
 #define CONSOLE_TAIL_MAX 8192
 #define TEXT_MAX 4096
+#define WPROF_MAX (128u << 20)
 
 void session_done(struct session *session)
 {
 	free(session->template_key);
 	free(session->end_text);
 	free(session->trouble_text);
+	free(session->wprof_trouble);
+	buf_done(&session->wprof);
 	free(session->console_tail);
 	buf_done(&session->result);
 	buf_done(&session->scheduler_state);
@@ -160,6 +163,31 @@ static int take_hello(struct session *session, const struct wire_frame *frame, s
 	return 0;
 }
 
+/* A trace that is not whole is none: the last frame must say what all that came before it was. */
+static int take_wprof(struct session *session, const struct wire_frame *frame, struct sv payload,
+		      struct ktstr_error *err)
+{
+	struct wire_wprof_end end;
+
+	if (frame->type == WIRE_WPROF_TROUBLE) {
+		free(session->wprof_trouble);
+		session->wprof_trouble = text_clean(payload, TEXT_MAX);
+		return 0;
+	}
+	if (frame->type == WIRE_WPROF) {
+		buf_bytes(&session->wprof, payload.data, payload.len);
+		session->wprof_crc = crc32_of(session->wprof_crc, payload.data, payload.len);
+		session->wprof_whole = false;
+		return 0;
+	}
+	if (payload.len != sizeof(end))
+		return bad_frame(frame, err);
+	memcpy(&end, payload.data, sizeof(end));
+	session->wprof_whole = end.size == session->wprof.len && end.crc == session->wprof_crc &&
+			       !session->wprof.truncated;
+	return 0;
+}
+
 static int take_frame(struct follow *follow, const struct wire_frame *frame, struct sv payload,
 		      struct ktstr_error *err)
 {
@@ -185,6 +213,10 @@ static int take_frame(struct follow *follow, const struct wire_frame *frame, str
 		buf_bytes(&session->scheduler_state, payload.data, payload.len);
 		session->has_scheduler_state = true;
 		return 0;
+	case WIRE_WPROF:
+	case WIRE_WPROF_END:
+	case WIRE_WPROF_TROUBLE:
+		return take_wprof(session, frame, payload, err);
 	case WIRE_DONE:
 		if (payload.len != sizeof(session->done_status))
 			return bad_frame(frame, err);
@@ -326,6 +358,7 @@ static int step(struct follow *follow, struct ktstr_error *err)
 static void session_init(struct session *session)
 {
 	*session = (struct session){
+		.wprof.max = WPROF_MAX,
 		.result.max = WIRE_GUEST_PAYLOAD_MAX,
 		.scheduler_state.max = WIRE_GUEST_PAYLOAD_MAX,
 	};

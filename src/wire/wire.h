@@ -99,6 +99,8 @@ enum wire_type {
 	WIRE_REQ_SYSCTL,              /* "kernel.panic_on_warn=1", set before anything is started */
 	WIRE_REQ_CGROUP,              /* "/sys/fs/cgroup/workload", made before anything is started */
 
+	WIRE_REQ_WPROF_ENV,           /* "NAME=value" of /bin/wprof; any: run it beside the test */
+
 	/* guest to host */
 	WIRE_HELLO = 100,             /* struct wire_hello: PID 1 runs and has read the card */
 	WIRE_STAGE,                   /* u32 enum wire_stage: this stage has begun */
@@ -108,6 +110,9 @@ enum wire_type {
 	WIRE_TROUBLE,                 /* struct wire_trouble, text: the guest side could not go on */
 	WIRE_DONE,                    /* struct wire_done: nothing more will come */
 	WIRE_DOORBELL,                /* u32 enum wire_bell */
+	WIRE_WPROF,                   /* bytes of wprof's trace, in order */
+	WIRE_WPROF_END,               /* struct wire_wprof_end: these were all */
+	WIRE_WPROF_TROUBLE,           /* text: why there is no trace */
 };
 
 enum wire_stage {
@@ -169,6 +174,12 @@ struct wire_hello {
 struct wire_trouble {
 	uint32_t code;
 	int32_t error;                    /* negative errno, or 0 */
+};
+
+struct wire_wprof_end {
+	uint64_t size;                    /* of the whole trace, in bytes */
+	uint32_t crc;                     /* CRC-32 of it */
+	uint32_t reserved;
 };
 
 struct wire_done {

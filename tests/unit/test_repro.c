@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
 #include <fcntl.h>
 
 #include "run/repro.h"
+#include "run/wprof.h"
 #include "test.h"
 
 #include "../fuzz/replay.h"
@@ -253,6 +255,126 @@ TEST(no_data_says_whether_it_was_reproduced)
 TEST(equal_lines_of_a_log_are_told_once)
 {
 	check_report("a\nb\nb\nb\nc\n", (struct repro_report){0}, "    a\n    b  (3 times)\n    c\n");
+}
+
+/* --- wprof ----------------------------------------------------------------------------------------- */
+
+TEST(a_guest_with_wprof_has_room_for_its_rings)
+{
+	const struct topology small = {1, 1, 2, 1}, large = {1, 1, 64, 1};
+
+	CHECK_EQ(wprof_memory_floor(512, false), 512);
+	CHECK_EQ(wprof_memory_floor(2047, true), 2048);
+	CHECK_EQ(wprof_memory_floor(2048, true), 2048);
+	CHECK_EQ(wprof_memory_floor(4096, true), 4096);
+	CHECK_EQ(guest_memory_mib(&small, 0, false), 256);
+	CHECK_EQ(guest_memory_mib(&small, 0, true), 2048);
+	CHECK_EQ(guest_memory_mib(&large, 0, true), 4096);
+	CHECK_EQ(guest_memory_mib(&small, 3000, true), 3000);
+}
+
+TEST(wprof_arguments_are_joined_by_the_separator)
+{
+	AUTO(strings_done) struct strings args = {0};
+	AUTO(free) char *line = NULL;
+
+	wprof_default_args(&args);
+	line = wprof_cmdline(&args);
+	CHECK_STR(line, "KTSTR_WPROF_ARGS=-d\x1f" "500\x1f-e\x1fsched\x1f--ringbuf-size=256000\x1f"
+			"--ringbuf-cnt=8");
+}
+
+TEST(declared_wprof_arguments_are_split_at_white_space)
+{
+	AUTO(strings_done) struct strings args = {0};
+	AUTO(free) char *longest = xmalloc(WPROF_ARGS_MAX + 2);
+	struct ktstr_error err = {0};
+
+	CHECK_EQ(wprof_args_split(" -d \t50\n--x=y ", &args, &err), 0);
+	CHECK_WORDS(&args, "-d 50 --x=y");
+	CHECK_EQ(wprof_args_split("", &args, &err), -EINVAL);
+	CHECK_HAS(err.msg, "must not be empty");
+	CHECK_EQ(wprof_args_split(" \t", &args, &err), -EINVAL);
+	CHECK_EQ(wprof_args_split("a\x1f" "b", &args, &err), -EINVAL);
+	CHECK_EQ(wprof_args_split("\"a", &args, &err), -EINVAL);
+	memset(longest, 'a', WPROF_ARGS_MAX + 1);
+	longest[WPROF_ARGS_MAX + 1] = '\0';
+	CHECK_EQ(wprof_args_split(longest, &args, &err), -EINVAL);
+}
+
+TEST(without_a_path_wprof_is_an_error_that_says_how)
+{
+	struct ktstr_error err = {0};
+	const char *path = NULL;
+
+	unsetenv("KTSTR_WPROF_PATH");
+	CHECK_EQ(wprof_find(&path, &err), -ENOENT);
+	CHECK_HAS(err.msg, "KTSTR_WPROF_PATH is not set");
+	setenv("KTSTR_WPROF_PATH", "/nowhere/wprof", 1);
+	CHECK_EQ(wprof_find(&path, &err), -ENOENT);
+	CHECK_HAS(err.msg, "KTSTR_WPROF_PATH=/nowhere/wprof: No such file");
+	setenv("KTSTR_WPROF_PATH", "/bin/sh", 1);
+	CHECK_EQ(wprof_find(&path, &err), 0);
+	CHECK_STR(path, "/bin/sh");
+}
+
+TEST(a_trace_has_4096_bytes_and_begins_with_a_packet)
+{
+	char bytes[WPROF_TRACE_MIN] = {0x0a};
+
+	CHECK(wprof_shape_is_right(sv_bytes(bytes, sizeof(bytes))));
+	CHECK(!wprof_shape_is_right(sv_bytes(bytes, sizeof(bytes) - 1)));
+	CHECK(!wprof_shape_is_right(sv_bytes(NULL, 0)));
+	bytes[0] = 0x0b;
+	CHECK(!wprof_shape_is_right(sv_bytes(bytes, sizeof(bytes))));
+}
+
+TEST(a_trace_is_named_after_its_test_and_variant)
+{
+	const char *const one[] = {"a", "bc"}, *const other[] = {"ab", "c"};
+	AUTO(free) char *primary = wprof_file_name("t", 0xabc, false);
+	AUTO(free) char *repro = wprof_file_name("t", 0xabc, true);
+
+	CHECK_STR(primary, "t-0000000000000abc.wprof.pb");
+	CHECK_STR(repro, "t-0000000000000abc.repro.wprof.pb");
+	CHECK_EQ(variant_hash(one, 2), variant_hash(one, 2));
+	CHECK(variant_hash(one, 2) != variant_hash(other, 2));
+}
+
+/* As `--ktstr-describe` prints it. */
+#define DESCRIBED(extra)                                                                           \
+	"{\"schema\":1,\"tests\":[{\"name\":\"a_test\",\"topology\":\"1n1l2c1t\",\"memory_mib\":0,"      \
+	"\"duration_ms\":2000,\"timeout_ms\":36000,\"expect_err\":false,\"expect_kind\":null,"         \
+	"\"host_only\":false,\"ignored\":false,\"include_files\":[],\"scheduler\":null" extra "}]}"
+
+TEST(plans_have_the_floor_and_an_override_stands)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	struct ktstr_error err = {0};
+	struct selection selection = {.topology = "1n1l4c1t"};
+
+	CHECK_EQ(plans_parse(sv_of(DESCRIBED(",\"wprof\":true,\"wprof_args\":\"-d 5\",\"auto_repro\":false")),
+			     "./p", &plans, &err), 0);
+	CHECK(plans.at[0].wprof);
+	CHECK(plans.at[0].no_auto_repro);
+	CHECK_WORDS(&plans.at[0].wprof_args, "-d 5");
+	CHECK_EQ(plans.at[0].memory_mib, 2048);
+	CHECK_EQ(plans_select(&plans, &selection, &err), 0);
+	CHECK_EQ(plans.at[0].memory_mib, 2048);
+	selection.memory_mib = 300;
+	CHECK_EQ(plans_select(&plans, &selection, &err), 0);
+	CHECK_EQ(plans.at[0].memory_mib, 300);
+}
+
+TEST(a_plan_without_wprof_needs_no_more_memory)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	struct ktstr_error err = {0};
+
+	CHECK_EQ(plans_parse(sv_of(DESCRIBED("")), "./p", &plans, &err), 0);
+	CHECK(!plans.at[0].no_auto_repro);
+	CHECK_EQ(plans.at[0].memory_mib, 256);
+	CHECK_EQ(plans_parse(sv_of(DESCRIBED(",\"wprof_args\":\" \"")), "./p", &plans, &err), -EINVAL);
 }
 
 /* --- when ------------------------------------------------------------------------------------------ */
