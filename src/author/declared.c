@@ -334,6 +334,8 @@ static void check_test(struct complaints *complaints)
 	check_trace_checks(complaints, &test->trace_checks);
 	if (test->wprof_args && !test->wprof_args[strspn(test->wprof_args, " \t\n\v\f\r")])
 		complain(complaints, "wprof_args must not be empty");
+	if (test->wprof && test->host_only)
+		complain(complaints, "wprof: it traces guests, and the test is host_only");
 	if (test->wprof_args && !test->wprof)
 		complain(complaints, "wprof_args: wprof is not switched on");
 	if (test->auto_repro > KTSTR_OFF)

@@ -392,6 +392,33 @@ TEST(the_host_is_not_changed_for_a_test)
 			 "kargs or a cgroup_parent\n");
 }
 
+TEST(a_tracer_and_a_second_run_are_described_and_checked)
+{
+	AUTO(buf_done) struct buf out = {0};
+	struct ktstr_test test = good("t");
+	const struct ktstr_test *tests[] = {&test};
+	struct registry registry = registry_of(tests, 1);
+
+	author_describe(&registry, &out);
+	CHECK(!strstr(buf_text(&out), "wprof"));
+	CHECK(!strstr(buf_text(&out), "auto_repro"));
+	buf_clear(&out);
+	test.wprof = true;
+	test.wprof_args = "-d 50";
+	test.auto_repro = KTSTR_OFF;
+	author_describe(&registry, &out);
+	CHECK_HAS(buf_text(&out), "\"wprof\":true,\"wprof_args\":\"-d 50\",\"auto_repro\":false");
+	test.wprof_args = " ";
+	complains(&test, "a.c:7: test t: wprof_args must not be empty\n");
+	test.wprof_args = NULL;
+	test.host_only = true;
+	complains(&test, "a.c:7: test t: wprof: it traces guests, and the test is host_only\n");
+	test.host_only = false;
+	test.wprof = false;
+	test.wprof_args = "-d";
+	complains(&test, "a.c:7: test t: wprof_args: wprof is not switched on\n");
+}
+
 TEST(a_name_that_is_taken_names_both_places)
 {
 	AUTO(buf_done) struct buf lines = {0};

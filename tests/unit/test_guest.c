@@ -90,6 +90,24 @@ static int read_frames(const struct buf *frames, const char *root, struct reques
 	return request_read(sv_bytes(buf_text(frames), frames->len), NONCE, root, request, err);
 }
 
+TEST(wprof_gets_its_arguments_and_where_to_write)
+{
+	AUTO(strings_done) struct strings argv = {0};
+
+	wprof_argv("-d\x1f" "500\x1f-e x", &argv);
+	CHECK_EQ(argv.len, 8);
+	CHECK_STR(argv.at[0], "/bin/wprof");
+	CHECK_STR(argv.at[2], "500");
+	CHECK_STR(argv.at[3], "-e x");
+	CHECK_STR(argv.at[4], "-T");
+	CHECK_STR(argv.at[5], "/tmp/wprof.pb");
+	CHECK_STR(argv.at[6], "-D");
+	CHECK_STR(argv.at[7], "/tmp/wprof.data");
+	strings_done(&argv);
+	wprof_argv("", &argv);
+	CHECK_EQ(argv.len, 5);
+}
+
 TEST(a_request_leaves_its_files_and_words)
 {
 	char root[] = "/tmp/ktstr-unit.XXXXXX";
