@@ -114,7 +114,7 @@ static int second_run(const struct run_config *config, size_t index, const struc
 	AUTO(json_decref) json_t *probes = NULL;
 	AUTO(free) char *dir = xasprintf("%s/repro", result->run.dir);
 	uint64_t began = clock_ns();
-	struct repro_report report = {.never_attached = crash->stage < WIRE_STAGE_TEST && !crash->has_result};
+	struct repro_report report = {.never_attached = crash->test_began_ns == 0};
 	int r = dir_make(dir, 0755, err);
 
 	repro_functions(&config->probe_stack, crash, result->outcome.scheduler, &functions);
