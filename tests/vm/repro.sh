@@ -42,7 +42,8 @@ says "its trace, written by ktstr's own tracer: .*auto-repro.pb" && [ -s "$dir/a
 check "without wprof ktstr's own tracer writes the trace, and the report says so" $?
 
 run 1 stalls && says 'trigger: scx_exit\(\) of kind 1026 \(stall\)' &&
-	task=$(grep -oE 'cg_0-[0-9]\[[0-9]+\] failed to run' "$work/out" | head -1 | cut -d' ' -f1) &&
+	task=$(grep 'reproduced in a second guest' "$work/out" | grep -oE 'cg_0-[0-9]\[[0-9]+\] failed to run' |
+		cut -d' ' -f1) && [ -n "$task" ] &&
 	grep -qF "calls that concern $task" "$work/out" && says 'queue: none → user queue 0x1'
 check "of a stall, the calls that concern the stalled task are told" $?
 
