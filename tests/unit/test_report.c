@@ -592,6 +592,22 @@ static size_t field_count(void)
 	return count;
 }
 
+TEST(what_probes_saw_is_a_section)
+{
+	AUTO(results_done) struct results results = {0};
+	struct result *failed = results_push(&results, result_of("stalled", KTSTR_FAIL));
+	AUTO(free) char *text = NULL;
+
+	say(failed, KTSTR_KIND_SCHEDULER_DIED, "it died");
+	failed->auto_repro = xstrdup("reproduced in a second guest: it died\ntrigger: none\n");
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "  --- auto-repro ---\n    reproduced in a second guest: it died\n    trigger: none\n");
+	free(TAKE_PTR(results.at[0].auto_repro));
+	free(TAKE_PTR(text));
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK(!strstr(text, "auto-repro"));
+}
+
 TEST(json_is_one_document_also_when_interrupted)
 {
 	AUTO(results_done) struct results results = nasty_results();
