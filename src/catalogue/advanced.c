@@ -85,7 +85,7 @@ static void spawn_on_pairs(struct scene *scene, const char *cgroup, unsigned cou
 		char list[32];
 
 		snprintf(list, sizeof(list), "%u,%u", i % cpus, (i + 1) % cpus);
-		scene_op(scene, KTSTR_SPAWN(cgroup, .count = 1, .affinity = {KTSTR_AFFINITY_EXACT, list}));
+		scene_op(scene, KTSTR_SPAWN(cgroup, .count = 1, .affinity = {.kind = KTSTR_AFFINITY_EXACT, .cpus = list}));
 	}
 }
 

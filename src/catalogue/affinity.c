@@ -2,7 +2,8 @@
 /* affinity.c - workers with CPUs of their own, and scheduling classes. */
 #include "catalogue/catalogue.h"
 
-#define BOTH_WITH(kind) SIDE_BY_SIDE(CG("cg_0", .affinity = {kind}), CG("cg_1", .affinity = {kind}))
+#define BOTH_WITH(which)                                                                           \
+	SIDE_BY_SIDE(CG("cg_0", .affinity = {.kind = which}), CG("cg_1", .affinity = {.kind = which}))
 
 SCENE(ktstr_scene_cgroup_affinity_inherit)
 {
@@ -27,8 +28,8 @@ SCENE(ktstr_scene_cgroup_affinity_pinned)
 SCENE(ktstr_scene_cgroup_cpuset_llc_affinity)
 {
 	NEEDS_LLCS(2);
-	SIDE_BY_SIDE(CG("cg_0", .cpus = KTSTR_LLC(0), .affinity = {KTSTR_AFFINITY_LLC}),
-		     CG("cg_1", .cpus = KTSTR_LLC(1), .affinity = {KTSTR_AFFINITY_LLC}));
+	SIDE_BY_SIDE(CG("cg_0", .cpus = KTSTR_LLC(0), .affinity = {.kind = KTSTR_AFFINITY_LLC}),
+		     CG("cg_1", .cpus = KTSTR_LLC(1), .affinity = {.kind = KTSTR_AFFINITY_LLC}));
 }
 
 SCENE(ktstr_scene_cgroup_affinity_change)

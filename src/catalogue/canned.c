@@ -75,16 +75,16 @@ SCENE(ktstr_affinity_change)
 	NEEDS_CPUS(2);
 	PLAY(KTSTR_CGROUPS(CG("cg_0"), CG("cg_1")),
 	     KTSTR_STEPS({.name = "masks drawn anew", .hold = KTSTR_LOOP(MS(100)),
-			  KTSTR_OPS(KTSTR_SET_AFFINITY("cg_0", KTSTR_AFFINITY_RANDOM_SUBSET),
-				    KTSTR_SET_AFFINITY("cg_1", KTSTR_AFFINITY_RANDOM_SUBSET))}));
+			  KTSTR_OPS(KTSTR_SET_AFFINITY("cg_0", .kind = KTSTR_AFFINITY_RANDOM_SUBSET),
+				    KTSTR_SET_AFFINITY("cg_1", .kind = KTSTR_AFFINITY_RANDOM_SUBSET))}));
 }
 
 /* Both cgroups on CPU 0 and 1, by masks of the workers and not by cpusets. */
 SCENE(ktstr_affinity_pinned)
 {
 	NEEDS_CPUS(4);
-	SIDE_BY_SIDE(CG("cg_0", .affinity = {KTSTR_AFFINITY_EXACT, "0-1"}),
-		     CG("cg_1", .affinity = {KTSTR_AFFINITY_EXACT, "0-1"}));
+	SIDE_BY_SIDE(CG("cg_0", .affinity = {.kind = KTSTR_AFFINITY_EXACT, .cpus = "0-1"}),
+		     CG("cg_1", .affinity = {.kind = KTSTR_AFFINITY_EXACT, .cpus = "0-1"}));
 }
 
 SCENE(ktstr_host_contention)

@@ -69,7 +69,7 @@ SCENE(ktstr_scene_cgroup_cpuset_multicpu_pin)
 		char pair[32];
 
 		snprintf(pair, sizeof(pair), "%u,%u", i, (i + 1) % half);
-		scene_op(&scene, KTSTR_SPAWN("cg_0", .count = 2, .affinity = {KTSTR_AFFINITY_EXACT, pair}));
+		scene_op(&scene, KTSTR_SPAWN("cg_0", .count = 2, .affinity = {.kind = KTSTR_AFFINITY_EXACT, .cpus = pair}));
 	}
 	scene_hold(&scene, "pinned inside a cpuset", 1);
 	return scene_finish(&scene);

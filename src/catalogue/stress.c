@@ -48,7 +48,7 @@ SCENE(ktstr_scene_cgroup_per_cpu)
 SCENE(ktstr_scene_cgroup_dsq_contention)
 {
 	SIDE_BY_SIDE({.name = "bursty", WORK(BURSTY, .burst_ns = MS(10), .sleep_ns = MS(10))},
-		     {.name = "pinned", .affinity = {KTSTR_AFFINITY_SINGLE_CPU}});
+		     {.name = "pinned", .affinity = {.kind = KTSTR_AFFINITY_SINGLE_CPU}});
 }
 
 SCENE(ktstr_scene_cgroup_workload_variety)

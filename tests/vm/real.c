@@ -7,10 +7,12 @@
 #include <ktstr/catalogue.h>
 #include <ktstr/ktstr.h>
 
-KTSTR_SCHEDULER(scx_simple, .binary = "scx_simple", .topology = "1n2l2c1t");
-KTSTR_SCHEDULER(scx_qmap, .binary = "scx_qmap", .topology = "1n2l2c1t");
-KTSTR_SCHEDULER(scx_central, .binary = "scx_central", .topology = "1n2l2c1t");
-KTSTR_SCHEDULER(scx_flatcg, .binary = "scx_flatcg", .topology = "1n2l2c1t");
+/* examples: fairness is not what they promise */
+#define UNEQUAL .checks = {.max_spread_pct = -1}
+KTSTR_SCHEDULER(scx_simple, .binary = "scx_simple", .topology = "1n2l2c1t", UNEQUAL);
+KTSTR_SCHEDULER(scx_qmap, .binary = "scx_qmap", .topology = "1n2l2c1t", UNEQUAL);
+KTSTR_SCHEDULER(scx_central, .binary = "scx_central", .topology = "1n2l2c1t", UNEQUAL);
+KTSTR_SCHEDULER(scx_flatcg, .binary = "scx_flatcg", .topology = "1n2l2c1t", UNEQUAL);
 
 #define BASIC(sched)                                                                               \
 	KTSTR_TEST(sched##_steady, .scheduler = &sched)                                            \
