@@ -4,7 +4,7 @@
 # view.sh KTSTR BUSY TOP - what `ktstr ctprof` makes of this machine: show, compare, record, and top
 # (a user at a pseudo-terminal is TOP, a Python program). Prints TAP.
 set -uo pipefail
-ktstr=$1 busy=$2 top=$3
+ktstr=$(realpath "$1") busy=$(realpath "$2") top=$(realpath "$3")
 dir=$(mktemp -d) || exit 1
 chmod 755 "$dir"
 mkfifo "$dir/ready"

@@ -379,6 +379,9 @@ TEST(masks_are_random_by_the_seed_and_workers_of_one_mask_are_compared)
 	}
 }
 
+/* long, because on a busy host what is left of a worker's time may be uneven by much */
+#define FROZEN_NS (3 * NS_PER_S)
+
 TEST(time_in_which_workers_are_frozen_is_not_held_against_anybody)
 {
 	AUTO(stage_done) struct stage stage = stage_new();
@@ -388,7 +391,7 @@ TEST(time_in_which_workers_are_frozen_is_not_held_against_anybody)
 	do_op(play, KTSTR_ADD(.name = "a", .workers = 1));
 	CHECK_EQ(ktstr_play_hold(play, 20 * NS_PER_MS, &stage.err), 1);
 	do_op(play, KTSTR_FREEZE("a"));
-	CHECK_EQ(ktstr_play_hold(play, 700 * NS_PER_MS, &stage.err), 1);
+	CHECK_EQ(ktstr_play_hold(play, FROZEN_NS, &stage.err), 1);
 	refuse_op(play, KTSTR_SPAWN("a", .count = 1), "spawn: cgroup a: a is frozen");
 	refuse_op(play, KTSTR_FREEZE("a"), "freeze a: a is frozen already");
 	do_op(play, KTSTR_UNFREEZE("a"));
@@ -396,9 +399,9 @@ TEST(time_in_which_workers_are_frozen_is_not_held_against_anybody)
 	CHECK_EQ(ktstr_play_hold(play, 20 * NS_PER_MS, &stage.err), 1);
 	CHECK_EQ(ktstr_play_end(play, &stage.err), 0);
 	report = &stage.verdict.workers.at[0];
-	CHECK(report->max_gap_ns < 700 * NS_PER_MS);
+	CHECK(report->max_gap_ns < FROZEN_NS);
 	CHECK(report->wall_ns >= 40 * NS_PER_MS);
-	CHECK(report->wall_ns < 700 * NS_PER_MS);
+	CHECK(report->wall_ns < FROZEN_NS);
 }
 
 TEST(frozen_workers_are_thawed_to_be_stopped)
