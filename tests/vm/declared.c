@@ -11,7 +11,7 @@
 
 #include <ktstr/ktstr.h>
 
-#define PARENT "/sys/fs/cgroup/work/load"
+#define PARENT "/sys/fs/cgroup/cell/load"
 
 static int read_text(const char *path, char *text, size_t size, struct ktstr_error *err)
 {
