@@ -141,7 +141,9 @@ static uint64_t longest_wall_ns(const struct judging *judging)
 
 static void judge_spread(const struct judging *judging)
 {
-	struct spread spread = spread_of(judging->reports, judging->count);
+	struct spread spread = judging->facts->model_units ?
+				       spread_by_waiting(judging->reports, judging->count) :
+				       spread_of(judging->reports, judging->count);
 	double limit_pct = spread_limit_pct(judging->limits.max_spread_pct, longest_wall_ns(judging));
 	AUTO(buf_done) struct buf threshold = {0};
 

@@ -54,6 +54,49 @@ struct spread spread_of(const struct worker_report *reports, size_t count)
 	return worst;
 }
 
+/* --- among the workers of a role, as far as the scheduler made them wait --- */
+
+static double waited_pct(const struct worker_report *report)
+{
+	return ratio_of((double)report->run_delay_ns, (double)report->wall_ns) * 100;
+}
+
+/* count 0: they are not compared. */
+static struct spread spread_of_pair(const struct worker_report *behind,
+				    const struct worker_report *ahead)
+{
+	struct spread spread = {0};
+	double waited = waited_pct(behind) - waited_pct(ahead);
+
+	if (behind->role != ahead->role || !is_compared(behind, &spread.max_pct) ||
+	    !is_compared(ahead, &spread.min_pct))
+		return spread;
+	spread.count = 2;
+	spread.pct = spread.max_pct - spread.min_pct;
+	if (waited < spread.pct)
+		spread.pct = waited;
+	return spread;
+}
+
+struct spread spread_by_waiting(const struct worker_report *reports, size_t count)
+{
+	struct spread worst = {0}, pair;
+	uint32_t role = 0;
+
+	for (size_t behind = 0; behind < count; behind++) {
+		for (size_t ahead = 0; ahead < count; ahead++) {
+			pair = spread_of_pair(&reports[behind], &reports[ahead]);
+			if (pair.pct <= worst.pct)
+				continue;
+			worst = pair;
+			role = reports[behind].role;
+		}
+	}
+	if (worst.count > 0)
+		worst.count = spread_of_role(reports, count, role).count;
+	return worst;
+}
+
 /* --- among cgroups, by weight --- */
 
 static bool fits(const struct competitor *competitor, double left, double weights)

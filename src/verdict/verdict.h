@@ -306,6 +306,13 @@ struct spread {
 struct spread spread_of(const struct worker_report *reports, size_t count);
 
 /*
+ * The same between two workers, counted only as far as the one behind waited for a CPU for longer
+ * than the one ahead. Time asleep is nobody's unfairness: what a work unit costs a model of a machine
+ * depends on the CPU that it is done on, and workers that take turns need not need equal time.
+ */
+struct spread spread_by_waiting(const struct worker_report *reports, size_t count);
+
+/*
  * The share of CPU time, in percent, that each competitor would have had by its weight: none more
  * than it wanted, what that leaves going to the others by weight. Written to ret_pct[count].
  */
@@ -344,7 +351,7 @@ void scenario_stats_add(struct scenario_stats *totals, const struct cgroup_stats
  * No workers at all: inconclusive when a check of AS-1 to AS-3 is on, a skip when only benchmarks
  * (AS-5 to AS-10) are. Starved is who did no work or hardly ran while it waited; with model_units,
  * who hardly ran (by schedstat) or had no CPU for longer than 2 s (or a higher gap limit) at a
- * stretch, whatever its work. A messenger's rates and shares and a host worker's shares and CPUs are
+ * stretch, whatever its work; and the spread is that of spread_by_waiting(). A messenger's rates and shares and a host worker's shares and CPUs are
  * not judged.
  */
 void verdict_judge_cgroup(struct ktstr_verdict *verdict, const struct ktstr_checks *checks,

@@ -220,6 +220,72 @@ TEST(as_3_leaves_out_messengers_and_host_workers)
 	CHECK_EQ(spread_of(reports, 4).count, 2);
 }
 
+/* DESIGN section 9: in det, CPU time and wait time decide; who sleeps does without a CPU of itself */
+TEST(as_3_in_det_counts_no_time_asleep)
+{
+	struct worker_report reports[] = {worker(0), worker(1), worker(2)};
+
+	ran_ms(&reports[1], 1400);              /* 70 % of the time; the others 50 % */
+	reports[0].run_delay_ns = reports[2].run_delay_ns = 600 * NS_PER_MS;    /* and waited for 30 % */
+	judged_as(spread_15, &cg_det, reports, 3, 0, NULL);
+	judged_as(spread_15, &cg, reports, 3, KTSTR_KIND_UNFAIR,
+		  "cg: unfair cgroup: spread=20% (30-50%) 3 workers on 2 cpus");
+	reports[2].run_delay_ns = 910 * NS_PER_MS;
+	judged_as(spread_15, &cg_det, reports, 3, KTSTR_KIND_UNFAIR,
+		  "cg: unfair cgroup: spread=16% (30-50%) 3 workers on 2 cpus");
+}
+
+/* who waited for longer and had as much CPU all the same lost nothing */
+TEST(as_3_in_det_needs_a_loss)
+{
+	struct worker_report reports[] = {worker(0), worker(1)};
+
+	reports[0].run_delay_ns = 0;
+	judged_as(spread_15, &cg_det, reports, 2, 0, NULL);
+	ran_ms(&reports[0], 1200);
+	judged_as(spread_15, &cg_det, reports, 2, 0, NULL);     /* 10 points behind, 50 by waiting */
+	ran_ms(&reports[0], 1302);
+	judged_as(spread_15, &cg_det, reports, 2, KTSTR_KIND_UNFAIR,
+		  "cg: unfair cgroup: spread=15% (35-50%) 2 workers on 2 cpus");
+}
+
+/* two seconds and more: what it says; then in proportion, up to 35 */
+TEST(as_3_built_in_limit_grows_in_short_windows)
+{
+	static const struct {
+		unsigned wall_ms;
+		double limit_pct;
+	} rows[] = {{4000, 15}, {2000, 15}, {1500, 20}, {1000, 30}, {800, 35}, {100, 35}};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		for (int above = 0; above < 2; above++) {
+			struct worker_report reports[] = {worker(0), worker(1)};
+			AUTO(verdict_done) struct ktstr_verdict verdict = {0};
+			double ahead_pct = 50 + rows[i].limit_pct + (above ? 0.2 : -0.2);
+
+			for (int k = 0; k < 2; k++) {
+				reports[k].wall_ns = rows[i].wall_ms * NS_PER_MS;
+				ran_ms(&reports[k], rows[i].wall_ms / 2);
+			}
+			reports[1].cpu_ns = (uint64_t)((double)reports[1].wall_ns * ahead_pct / 100);
+			verdict_judge_cgroup(&verdict, &(struct ktstr_checks){0}, &cg, reports, 2);
+			CHECK_EQ(verdict.state, above ? KTSTR_FAIL : KTSTR_PASS);
+		}
+	}
+}
+
+TEST(as_3_a_chosen_limit_does_not_grow)
+{
+	struct worker_report reports[] = {worker(0), worker(1)};
+
+	for (int k = 0; k < 2; k++) {
+		reports[k].wall_ns = 500 * NS_PER_MS;
+		ran_ms(&reports[k], k ? 250 : 300);
+	}
+	judged_as((struct ktstr_checks){.max_spread_pct = 9}, &cg, reports, 2, KTSTR_KIND_UNFAIR,
+		  "cg: unfair cgroup: spread=10% (40-50%) 2 workers on 2 cpus (threshold 9%)");
+}
+
 /* --- AS-4 --------------------------------------------------------------------------------------- */
 
 TEST(as_4_workers_stay_in_their_cpuset)
