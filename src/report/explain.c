@@ -189,24 +189,6 @@ static void put_log(struct buf *out, const char *indent, const char *title, cons
 	put_lines(out, deeper, copy);
 }
 
-/*
- * The kernel's dump of a scheduler that it ended with an error, where the scheduler printed it, as
- * those with the kernel's user_exit_info.h and our fixture do: from "COMM[PID] triggered exit kind"
- * (scx_dump_state()) to a ruler of user_exit_info.h, or to the end.
- */
-static struct sv find_dump(struct sv log)
-{
-	const char *mark = memmem(log.data, log.len, "] triggered exit kind ", 22);
-	const char *start = mark, *end;
-
-	if (!mark)
-		return (struct sv){0};
-	while (start > log.data && start[-1] != '\n')
-		start--;
-	end = memmem(mark, log.len - (size_t)(mark - log.data), "\n====", 5);
-	return sv_bytes(start, (size_t)((end ?: log.data + log.len) - start));
-}
-
 /* The first lines: they say whom it was about, and where the kernel was. */
 static void put_dump(struct buf *out, const char *indent, struct sv dump)
 {
@@ -233,7 +215,7 @@ static void put_dump(struct buf *out, const char *indent, struct sv dump)
 /* The log without the dump, which has a section of its own. */
 static void put_scheduler_log(struct buf *out, const char *indent, const char *log)
 {
-	struct sv all = sv_of(log ?: ""), dump = find_dump(all);
+	struct sv all = sv_of(log ?: ""), dump = find_scx_dump(all);
 	AUTO(buf_done) struct buf rest = {0};
 
 	buf_bytes(&rest, all.data, dump.len ? (size_t)(dump.data - all.data) : all.len);

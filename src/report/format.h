@@ -61,6 +61,15 @@ bool timeline_first_worse(const json_t *events, double *ret_ns);
 unsigned summary_badness(enum ktstr_kind kind);        /* the higher, the more it explains; notes: 0 */
 void put_summary(struct buf *out, const char *indent, const struct result *result);
 
+/*
+ * ending.c: how a scheduler ended, in a few words, and where: the program of it that raised the
+ * error, or the task that it did not run. NULL: nothing is known. The caller's.
+ */
+char *ending_what(const struct result *result);
+char *ending_where(const struct result *result);
+/* The part of a scheduler's log that is sched_ext's dump; empty: it has none. A view into it. */
+struct sv find_scx_dump(struct sv log);
+
 /* progress.c: take the line away, if there is one, and keep it away until progress_lower(). */
 void progress_lift(void);
 void progress_lower(void);

@@ -62,7 +62,8 @@ static enum ktstr_kind worst_kind(const struct result *result)
 
 static void put_what(struct buf *out, const char *indent, const struct result *result, enum ktstr_kind kind)
 {
-	const char *what = kind_rows[kind].what;
+	AUTO(free) char *ending = kind == KTSTR_KIND_SCHEDULER_DIED ? ending_what(result) : NULL;
+	const char *what = ending ?: kind_rows[kind].what;
 
 	if (result->outcome.state == KTSTR_ERROR)
 		buf_printf(out, "%swhat:   no verdict: the test could not be run to its end\n", indent);
@@ -125,6 +126,16 @@ static enum ktstr_kind kind_of_place(const struct result *result, enum ktstr_kin
 	return has_kind(result, KTSTR_KIND_STUCK)     ? KTSTR_KIND_STUCK
 	       : has_kind(result, KTSTR_KIND_STARVED) ? KTSTR_KIND_STARVED
 						      : kind;
+}
+
+/* False: nothing is known of where the scheduler ended. */
+static bool put_ending_place(struct buf *out, const char *indent, const struct result *result)
+{
+	AUTO(free) char *where = ending_where(result);
+
+	if (where)
+		buf_printf(out, "%swhere:  %s\n", indent, where);
+	return where;
 }
 
 static void put_where(struct buf *out, const char *indent, enum ktstr_kind kind, const json_t *worker)
@@ -191,7 +202,8 @@ void put_summary(struct buf *out, const char *indent, const struct result *resul
 	buf_printf(out, "%sBUG SUMMARY\n", indent);
 	put_what(out, deeper, result, kind);
 	if (result->outcome.state == KTSTR_FAIL) {
-		put_where(out, deeper, place, worker);
+		if (kind != KTSTR_KIND_SCHEDULER_DIED || !put_ending_place(out, deeper, result))
+			put_where(out, deeper, place, worker);
 		put_since(out, deeper, result, place, worker);
 	}
 	if (*command)

@@ -592,6 +592,104 @@ static size_t field_count(void)
 	return count;
 }
 
+/* --- how a scheduler ended ------------------------------------------------------------------- */
+
+#define DISABLED(reason, message)                                                                  \
+	"sched_ext: BPF scheduler \"s\" enabled\nsched_ext: BPF scheduler \"s\" disabled (" reason ")\n" message
+
+static struct result *died(struct results *results, const char *kernel_log, const char *log)
+{
+	struct result *result = results_push(results, result_of("dying", KTSTR_FAIL));
+
+	say(result, KTSTR_KIND_SCHEDULER_DIED, "it died");
+	result->outcome.scheduler = json_pack("{s:{s:s}, s:s, s:s}", "start", "state", "enabled", "ended_early",
+					      "exit status 1", "kernel_log", kernel_log);
+	result->scheduler_log = xstrdup(log);
+	return result;
+}
+
+TEST(a_scheduler_that_the_kernel_put_out_is_told_by_the_kernels_words)
+{
+	AUTO(results_done) struct results results = {0};
+	AUTO(free) char *text = NULL;
+
+	died(&results, DISABLED("scx_bpf_error", "sched_ext: s: oh no\n   balance_scx+0x1\n"),
+	     "s: attached\n=====\n\nspin[7] triggered exit kind 1025:\n  scx_bpf_error (oh no)\n\nBacktrace:\n"
+	     "  scx_bpf_error_bstr+0x7a/0xa0\n  bpf_prog_e01a98cc94a38bcd_s_helper+0x92/0xfc\n"
+	     "  bpf_prog_0123456789abcdef_s_dispatch+0x92/0xfc\n  bpf__sched_ext_ops_dispatch+0x4b/0xa8\n"
+	     "  balance_scx+0x23e/0x590\n  __schedule+0x5ef/0xcf0\n\nCPU states\n----------\n");
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "what:   the kernel put the scheduler out: scx_bpf_error: oh no (scheduler_died)\n");
+	CHECK_HAS(text, "where:  BPF program s_helper, called by balance_scx, while spin[7] ran\n");
+}
+
+TEST(a_stall_is_told_with_the_queue_of_the_task)
+{
+	static const char *const log =
+		"w[9] triggered exit kind 1026:\n  runnable task stall (t[15] failed to run for 1.060s)\n\n"
+		"Backtrace:\n  scx_watchdog_workfn+0x16a/0x1f0\n  kthread+0xfc/0x240\n\nCPU states\n----------\n\n"
+		"CPU 0   : nr_run=1 flags=0x1\n          curr=swapper/0[0]\n\n  R t[150] -332ms\n      dsq_id=0x7 x\n\n"
+		"CPU 1   : nr_run=2\n\n%s t[15] -1060ms\n      scx_state/flags=3/0x1 ops_state/qseq=%d/0\n"
+		"      sticky/holding_cpu=-1/-1 dsq_id=%s\n";
+	static const struct {
+		const char *mark, *queue, *where;
+		int state;
+	} rows[] = {
+		{"  R", "0x1", "task t[15] on CPU 1, in DSQ 0x1", 0},
+		{" *R", "(n/a)", "task t[15] on CPU 1", 0},
+		{"  R", "(n/a)", "task t[15] on CPU 1, in no DSQ: the BPF scheduler was given it and kept it", 2},
+		{" ?R", "0x1", "task t[15]", 0},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		AUTO(results_done) struct results results = {0};
+		AUTO(free) char *filled = xasprintf(log, rows[i].mark, rows[i].state, rows[i].queue);
+		AUTO(free) char *line = xasprintf("      where:  %s\n", rows[i].where);
+		AUTO(free) char *text = NULL;
+
+		died(&results, DISABLED("runnable task stall", "sched_ext: s: t[15] failed to run for 1.060s\n"), filled);
+		text = render(REPORT_PRETTY, &results, false);
+		CHECK_HAS(text, "the kernel put the scheduler out: runnable task stall: t[15] failed to run for 1.060s (");
+		CHECK_HAS(text, line);
+	}
+}
+
+TEST(a_scheduler_that_ended_by_itself_has_last_words)
+{
+	AUTO(results_done) struct results results = {0};
+	struct result *unborn;
+	AUTO(free) char *text = NULL;
+
+	died(&results, DISABLED("unregistered from user space", ""), "s: attached\ns: I go\n");
+	died(&results, "", "");
+	unborn = died(&results, "", "s: no\n");
+	json_object_del(unborn->outcome.scheduler, "start");
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "what:   the scheduler's process ended by itself: exit status 1; it said last: s: I go (");
+	CHECK_HAS(text, "what:   the scheduler's process ended by itself: exit status 1 (scheduler_died)\n");
+	CHECK_HAS(text, "what:   the scheduler did not start (scheduler_died)\n");
+}
+
+/* A log may be anything: cut at any byte, it is told or left out. */
+TEST(a_cut_dump_is_no_trap)
+{
+	static const char whole[] =
+		"w[9] triggered exit kind 1026:\n  stall\n\nBacktrace:\n  bpf_prog_0a_f+0x1/0x2\n  g+0x1\nCPU states\n"
+		"CPU 1   : n\n  R t[15] -1060ms\n      ops_state/qseq=2/0\n dsq_id=0x1 \n";
+	static const char kernel[] = DISABLED("runnable task stall", "sched_ext: s: t[15] failed to run for 1.060s\n");
+
+	for (size_t len = 0; len < sizeof whole + sizeof kernel; len++) {
+		AUTO(results_done) struct results results = {0};
+		AUTO(free) char *log = xstrndup(whole, len < sizeof whole ? len : sizeof whole - 1);
+		AUTO(free) char *cut = xstrndup(kernel, len < sizeof whole ? sizeof kernel - 1 : len - sizeof whole);
+		AUTO(free) char *text = NULL;
+
+		died(&results, cut, log);
+		text = render(REPORT_PRETTY, &results, false);
+		CHECK_HAS(text, "      what:   ");
+	}
+}
+
 TEST(what_probes_saw_is_a_section)
 {
 	AUTO(results_done) struct results results = {0};

@@ -29,6 +29,7 @@
 struct cgroup {
 	char name[TEXT];
 	bool is_here, was_found;
+	ino_t id;                /* another one: removed and made anew between two looks */
 	char cpus[TEXT], control[TEXT], tasks[TEXT];
 	unsigned task_count, seen_first;
 };
@@ -223,10 +224,21 @@ static void look_at_tasks(struct cgroup *cgroup, const char *dir)
 	note_number(cgroup->name, "tasks", cgroup->tasks, cgroup->task_count);
 }
 
-static void look_at_cgroup(struct cgroup *cgroup, const char *dir)
+static void forget(struct cgroup *cgroup)
+{
+	cgroup->is_here = false;
+	cgroup->cpus[0] = cgroup->tasks[0] = '\0';
+}
+
+static void look_at_cgroup(struct cgroup *cgroup, const char *dir, ino_t id)
 {
 	char text[TEXT], control[TEXT];
 
+	if (cgroup->is_here && cgroup->id != id) {
+		say("%s gone; made anew since", cgroup->name);
+		forget(cgroup);
+	}
+	cgroup->id = id;
 	cgroup->was_found = true;
 	if (!cgroup->is_here)
 		say("%s here", cgroup->name);
@@ -256,7 +268,7 @@ static void look_below(const char *dir, const char *prefix)
 		cgroup = cgroup_of(name);
 		if (!cgroup)
 			continue;
-		look_at_cgroup(cgroup, path);
+		look_at_cgroup(cgroup, path, entry->d_ino);
 		look_below(path, name);
 	}
 	if (list)
@@ -297,8 +309,7 @@ static void tell_gone(void)
 
 		if (cgroup->is_here && !cgroup->was_found) {
 			say("%s gone; %u tasks stay", cgroup->name, stay);
-			cgroup->is_here = false;
-			cgroup->cpus[0] = cgroup->tasks[0] = '\0';
+			forget(cgroup);
 		}
 		cgroup->was_found = false;
 	}

@@ -3,7 +3,8 @@
  * watch.h - a process beside a scenario that looks at what the kernel has of it, every 2 ms: its
  * cgroups, and the tasks in them. It writes a line for each thing that it sees change:
  *
- *	cg_0 here                   also after "cg_0 gone; 4 tasks stay", who were in others then
+ *	cg_0 here                   also after "cg_0 gone; 4 tasks stay", who were in others then, and
+ *	                            after "cg_0 gone; made anew since", the look before
  *	cg_0 cpus=0-1               cpuset.cpus.effective
  *	cg_0 control= cpuset pids   cgroup.subtree_control, a blank on both sides; of "." it is that of
  *	                            the directory with all cgroups of the scenario
