@@ -173,6 +173,7 @@ static const struct field window_fields[] = {
 	{"wall_ns", FIELD_COUNT},
 	{"cpus", FIELD_COUNT},
 	{"idle_ns", FIELD_COUNT},
+	{"idle_cpus", FIELD_CPUS},
 	{NULL, FIELD_TEXT},
 };
 

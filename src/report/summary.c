@@ -138,14 +138,28 @@ static bool put_ending_place(struct buf *out, const char *indent, const struct r
 	return where;
 }
 
-static void put_where(struct buf *out, const char *indent, enum ktstr_kind kind, const json_t *worker)
+/* "CPU 2-3 mostly idle; " */
+static void put_idle_cpus(struct buf *out, const struct result *result)
+{
+	json_t *window = json_object_get(result->outcome.stats, "window");
+	AUTO(free) char *cpus = one_line(json_string_value(json_object_get(window, "idle_cpus")));
+
+	if (*cpus)
+		buf_printf(out, "CPU %s mostly idle; ", cpus);
+}
+
+static void put_where(struct buf *out, const char *indent, const struct result *result,
+		      enum ktstr_kind kind, const json_t *worker)
 {
 	AUTO(free) char *cgroup = one_line(json_string_value(json_object_get(worker, "cgroup")));
 	AUTO(free) char *cpus = one_line(json_string_value(json_object_get(worker, "cpus")));
 
 	if (!worker)
 		return;
-	buf_printf(out, "%swhere:  cgroup %s, worker %.0f (tid %.0f)", indent, cgroup,
+	buf_printf(out, "%swhere:  ", indent);
+	if (kind == KTSTR_KIND_IDLE_WHILE_WAITING)
+		put_idle_cpus(out, result);
+	buf_printf(out, "cgroup %s, worker %.0f (tid %.0f)", cgroup,
 		   number_at(worker, "index"), number_at(worker, "tid"));
 	if (kind == KTSTR_KIND_STUCK)
 		buf_printf(out, ", on CPU %.0f", number_at(worker, "max_gap_cpu"));
@@ -203,7 +217,7 @@ void put_summary(struct buf *out, const char *indent, const struct result *resul
 	put_what(out, deeper, result, kind);
 	if (result->outcome.state == KTSTR_FAIL) {
 		if (kind != KTSTR_KIND_SCHEDULER_DIED || !put_ending_place(out, deeper, result))
-			put_where(out, deeper, place, worker);
+			put_where(out, deeper, result, place, worker);
 		put_since(out, deeper, result, place, worker);
 	}
 	if (*command)

@@ -183,6 +183,8 @@ int phase_close(struct ktstr_play *play, struct ktstr_error *err)
 	play->window.wall_ns += window.wall_ns;
 	play->window.idle_ns += window.idle_ns;
 	play->window.cpus = window.cpus;
+	for (unsigned cpu = 0; cpu < CPUSET_CPU_MAX; cpu++)
+		play->idle_ns_of[cpu] += machine_idle_ns(&play->phase_start, end, cpu);
 	play->wasted_ns += machine_wasted_ns(&play->phase_start, end, loads, count);
 	return 0;
 }
@@ -193,6 +195,10 @@ void play_judge_machine(struct ktstr_play *play)
 
 	if (play->wasted_ns < play->window.idle_ns)
 		play->window.excused_ns = play->window.idle_ns - play->wasted_ns;
+	for (unsigned cpu = 0; cpu < CPUSET_CPU_MAX; cpu++) {
+		if (play->idle_ns_of[cpu] > play->window.wall_ns / 2)
+			cpuset_add(&play->window.idle_cpus, cpu);
+	}
 	verdict_judge_machine(play->verdict, &checks, &play->window);
 }
 

@@ -89,19 +89,23 @@ struct machine_window machine_window_of(const struct machine_sample *before,
 	return window;
 }
 
+uint64_t machine_idle_ns(const struct machine_sample *before, const struct machine_sample *after,
+			 unsigned cpu)
+{
+	uint64_t wall_ns = after->at_ns > before->at_ns ? after->at_ns - before->at_ns : 0;
+	uint64_t from = before->idle_ns_of[cpu], to = after->idle_ns_of[cpu];
+	uint64_t idle_ns = to > from ? to - from : 0;
+
+	return idle_ns < wall_ns ? idle_ns : wall_ns;
+}
+
 uint64_t machine_wasted_ns(const struct machine_sample *before, const struct machine_sample *after,
 			   const struct machine_load *loads, size_t count)
 {
-	uint64_t wall_ns = after->at_ns > before->at_ns ? after->at_ns - before->at_ns : 0;
 	uint64_t idle_ns[CPUSET_CPU_MAX], wasted_ns = 0;
 
-	for (unsigned cpu = 0; cpu < CPUSET_CPU_MAX; cpu++) {
-		uint64_t from = before->idle_ns_of[cpu], to = after->idle_ns_of[cpu];
-
-		idle_ns[cpu] = to > from ? to - from : 0;
-		if (idle_ns[cpu] > wall_ns)
-			idle_ns[cpu] = wall_ns;
-	}
+	for (unsigned cpu = 0; cpu < CPUSET_CPU_MAX; cpu++)
+		idle_ns[cpu] = machine_idle_ns(before, after, cpu);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t wait_ns = loads[i].wait_ns;
 

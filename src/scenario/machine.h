@@ -25,6 +25,10 @@ int machine_read(struct machine_sample *ret_sample, struct ktstr_error *err);
 struct machine_window machine_window_of(const struct machine_sample *before,
 					const struct machine_sample *after);
 
+/* Of one CPU; no more than the time that there was either. */
+uint64_t machine_idle_ns(const struct machine_sample *before, const struct machine_sample *after,
+			 unsigned cpu);
+
 /* Workers that waited for so long for any of these CPUs. */
 struct machine_load {
 	struct cpuset cpus;

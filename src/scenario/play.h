@@ -80,6 +80,7 @@ struct ktstr_play {
 	bool phase_is_open;
 	struct machine_sample phase_start;
 	struct machine_window window;         /* over all phases */
+	uint64_t idle_ns_of[CPUSET_CPU_MAX];  /* of each CPU likewise */
 	uint64_t wasted_ns;
 	uint64_t pages_migrated;     /* vmstat's at the start */
 };

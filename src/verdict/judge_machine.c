@@ -197,13 +197,16 @@ static void judge_window(struct ktstr_verdict *verdict, const struct ktstr_check
 {
 	size_t first = verdict->window_workers;
 	size_t count = verdict->workers.len - first;
+	struct cpuset idle_cpus = verdict->window.idle_cpus;
 	struct waste waste;
 
+	cpuset_union(&idle_cpus, &window->idle_cpus);
 	verdict->window = (struct machine_window){
 		.wall_ns = saturating_add(verdict->window.wall_ns, window->wall_ns),
 		.cpus = window->cpus,
 		.idle_ns = saturating_add(verdict->window.idle_ns, window->idle_ns),
 		.excused_ns = saturating_add(verdict->window.excused_ns, window->excused_ns),
+		.idle_cpus = idle_cpus,
 	};
 	verdict->window_workers = verdict->workers.len;
 	if (count == 0)

@@ -114,6 +114,7 @@ struct machine_window {
 	uint32_t cpus;
 	uint64_t idle_ns;             /* of all CPUs together, from /proc/stat */
 	uint64_t excused_ns;          /* of that: where no worker that waited could have run */
+	struct cpuset idle_cpus;      /* idle for more than half of the time */
 };
 
 struct cgroup_stats {

@@ -58,6 +58,8 @@ static void put_metrics(struct json_out *json, const struct metrics *metrics)
 
 static void put_window(struct json_out *json, const struct machine_window *window)
 {
+	AUTO(buf_done) struct buf idle_cpus = {0};
+
 	if (window->wall_ns == 0) {
 		jout_null(json, "window");
 		return;
@@ -66,6 +68,8 @@ static void put_window(struct json_out *json, const struct machine_window *windo
 	put_count(json, "wall_ns", window->wall_ns);
 	put_count(json, "cpus", window->cpus);
 	put_count(json, "idle_ns", window->idle_ns);
+	cpuset_format(&window->idle_cpus, &idle_cpus);
+	jout_string(json, "idle_cpus", buf_text(&idle_cpus));
 	jout_end(json);
 }
 

@@ -86,6 +86,7 @@ TEST(nothing_of_what_the_guest_half_writes_is_lost)
 	verdict_timeline(&verdict, &event);
 	verdict.cleanup_ns = 12;
 	verdict.window = (struct machine_window){.wall_ns = 5, .cpus = 4, .idle_ns = 3};
+	cpuset_add(&verdict.window.idle_cpus, 2);
 	ktstr_verdict_metric(&verdict, "rps", 1e300);
 	ktstr_verdict_fail(&verdict, KTSTR_KIND_STUCK, "stuck");
 	verdict_to_json(&verdict, &text);

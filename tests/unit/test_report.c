@@ -592,6 +592,19 @@ static size_t field_count(void)
 	return count;
 }
 
+TEST(idle_cpus_are_named_where_workers_waited)
+{
+	AUTO(results_done) struct results results = {0};
+	struct result *failed = results_push(&results, result_of("crowded", KTSTR_FAIL));
+	AUTO(free) char *text = NULL;
+
+	say(failed, KTSTR_KIND_IDLE_WHILE_WAITING, "CPUs stood idle");
+	failed->outcome.stats = json_loads("{\"window\":{\"idle_cpus\":\"2-3\"}}", 0, NULL);
+	failed->outcome.workers = json_loads("[{\"cgroup\":\"cg_0\",\"index\":2,\"tid\":7,\"cpus\":\"0\"}]", 0, NULL);
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "      where:  CPU 2-3 mostly idle; cgroup cg_0, worker 2 (tid 7), which ran on CPU 0; ran 0 ms,");
+}
+
 /* --- how a scheduler ended ------------------------------------------------------------------- */
 
 #define DISABLED(reason, message)                                                                  \

@@ -74,6 +74,9 @@ TEST(idle_time_is_wasted_where_a_worker_that_waits_could_run)
 	CHECK_EQ(machine_wasted_ns(&before, &after, loads, 2), 50 + 20 + 100);
 	CHECK_EQ(machine_wasted_ns(&after, &before, loads, 2), 0);
 	CHECK_EQ(machine_wasted_ns(&before, &after, NULL, 0), 0);
+	CHECK_EQ(machine_idle_ns(&before, &after, 0), 40);
+	CHECK_EQ(machine_idle_ns(&before, &after, 2), 100);
+	CHECK_EQ(machine_idle_ns(&after, &before, 2), 0);
 }
 
 TEST(a_counter_of_vmstat_is_found_by_its_whole_name)

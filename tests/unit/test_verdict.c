@@ -931,7 +931,7 @@ TEST(a_verdict_as_json_has_all_fields)
 	CHECK_STR(buf_text(&json),
 		  "{\"state\":\"fail\",\"details\":[{\"kind\":\"starved\",\"text\":\"a \\\"b\\\"\"}],"
 		  "\"metrics\":{\"name\":1.5},"
-		  "\"window\":{\"wall_ns\":1000,\"cpus\":2,\"idle_ns\":10},"
+		  "\"window\":{\"wall_ns\":1000,\"cpus\":2,\"idle_ns\":10,\"idle_cpus\":\"\"},"
 		  "\"cgroups\":[{\"name\":\"cg_0\",\"workers\":1,\"cpus\":2,\"off_cpu_pct_avg\":50,"
 		  "\"off_cpu_pct_min\":50,\"off_cpu_pct_max\":50,\"spread_pct\":0,\"max_gap_ms\":2.5,"
 		  "\"max_gap_cpu\":1,\"migrations\":9223372036854775807,\"iterations\":4,"
