@@ -52,7 +52,21 @@ static int place_fds(const struct spawn_config *config)
 	return 0;
 }
 
-static int become(const struct spawn_config *config, pid_t parent)
+/*
+ * Close all but ours: a child that another thread starts meanwhile has its errno pipe in here too,
+ * and must not have to wait for us to get further.
+ */
+static int close_others(const struct spawn_config *config, int report_fd)
+{
+	unsigned first = 3 + config->keep_fd_count;
+
+	if (close_range(first, (unsigned)report_fd - 1, 0) < 0 ||
+	    close_range((unsigned)report_fd + 1, ~0u, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static int become(const struct spawn_config *config, pid_t parent, int report_fd)
 {
 	const struct sched_param lowest = {.sched_priority = 1};
 	sigset_t none;
@@ -70,27 +84,58 @@ static int become(const struct spawn_config *config, pid_t parent)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int sig = 1; sig < NSIG; sig++)
 		(void)signal(sig, SIG_DFL);        /* SIGKILL and SIGSTOP refuse; they are default */
+	if (config->dir && chdir(config->dir) < 0)
+		return -errno;
+	r = place_fds(config);
+	if (r == 0)
+		r = close_others(config, report_fd);
+	if (r < 0)
+		return r;
+	if (config->own_session && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+		return -errno;
+	/* from here on it may be made to wait */
 	if (config->cgroup_procs) {
 		r = file_poke(AT_FDCWD, config->cgroup_procs, "0", NULL);
 		if (r < 0)
 			return r;
 	}
-	if (config->dir && chdir(config->dir) < 0)
-		return -errno;
-	r = place_fds(config);
-	if (r < 0)
-		return r;
-	if (config->own_session && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
-		return -errno;
 	if (config->ahead_on &&
 	    sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) == 0 &&
 	    sched_setaffinity(0, sizeof(*config->ahead_on), config->ahead_on) < 0)
 		return -errno;
-	if (close_range(3 + config->keep_fd_count, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
-		return -errno;
 	execvpe(config->argv[0], (char *const *)config->argv,
 		config->env ? (char *const *)config->env : environ);
 	return -errno;
+}
+
+#define START_NS (20 * NS_PER_S)
+
+static int no_start(const struct spawn_config *config, uint64_t start_ns, struct ktstr_error *err)
+{
+	const char *why = config->ahead_on     ? ": something of real-time priority keeps its CPU busy"
+			  : config->cgroup_procs ? ": is its cgroup frozen?"
+						 : "";
+
+	return error_set(err, -ETIMEDOUT, "start %s: after %.1f s it has not got as far as its program%s",
+			 config->argv[0], (double)start_ns / NS_PER_S, why);
+}
+
+/* Until the program runs, or why it does not: the errno pipe is closed by exec. */
+static int await_program(const struct spawn_config *config, int report_fd, struct ktstr_error *err)
+{
+	uint64_t start_ns = config->start_ns ?: START_NS;
+	struct deadline deadline = deadline_in(start_ns);
+	struct pollfd report = {.fd = report_fd, .events = POLLIN};
+	int failure = 0;
+
+	while (poll(&report, 1, deadline_poll_ms(deadline)) <= 0) {
+		if (deadline_passed(deadline))
+			return no_start(config, start_ns, err);
+	}
+	if (read(report_fd, &failure, sizeof(failure)) != sizeof(failure) || failure >= 0)
+		return 0;
+	errno = -failure;
+	return error_sys(err, "start %s", config->argv[0]);
 }
 
 /* The number that the errno pipe gets in the child must survive place_fds(). */
@@ -107,8 +152,7 @@ int child_spawn(const struct spawn_config *config, struct child *ret_child, stru
 	AUTO(fd_close) int report_out = -1;
 	struct child child = CHILD_NONE;
 	pid_t parent = getpid();
-	int pipe_fds[2];
-	int failure = 0;
+	int pipe_fds[2], r;
 
 	assert(config->keep_fd_count <= SPAWN_FD_MAX);
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
@@ -121,8 +165,8 @@ int child_spawn(const struct spawn_config *config, struct child *ret_child, stru
 		return error_sys(err, "start %s: fork", config->argv[0]);
 	if (child.pid == 0) {
 		int fd = lift_fd(report_out);
+		int failure = become(config, parent, fd);
 
-		failure = become(config, parent);
 		(void)fd_write_all(fd, &failure, sizeof(failure));
 		_exit(127);
 	}
@@ -130,14 +174,9 @@ int child_spawn(const struct spawn_config *config, struct child *ret_child, stru
 		(void)setpgid(child.pid, child.pid);        /* the child does it too; one is first */
 	child.pid_fd = pidfd_of(child.pid);
 	fd_close(TAKE_FD(report_out));
-	if (read(report_in, &failure, sizeof(failure)) == sizeof(failure) && failure < 0) {
-		child_done(&child);
-		errno = -failure;
-		return error_sys(err, "start %s", config->argv[0]);
-	}
-	if (child.pid_fd < 0) {
-		int r = error_sys(err, "start %s: pidfd_open", config->argv[0]);
-
+	r = child.pid_fd < 0 ? error_sys(err, "start %s: pidfd_open", config->argv[0])
+			     : await_program(config, report_in, err);
+	if (r < 0) {
 		child_done(&child);
 		return r;
 	}
@@ -182,6 +221,8 @@ void child_done(struct child *child)
 	if (getpgid(child->pid) == child->pid)
 		(void)kill(-child->pid, SIGKILL);        /* it may have ended already */
 	(void)kill(child->pid, SIGKILL);
+	/* dying takes CPU time too, and `ahead_on` may have tied it to a CPU that gives it none */
+	(void)sched_setscheduler(child->pid, SCHED_OTHER, &(struct sched_param){0});
 	(void)reap(child);
 }
 

@@ -36,6 +36,7 @@ struct spawn_config {
 	 * not inherit. Where we may not have that (sched(7): CAP_SYS_NICE or RLIMIT_RTPRIO), neither.
 	 */
 	const cpu_set_t *ahead_on;
+	uint64_t start_ns;                /* host time to get as far as the program; 0: 20 s */
 };
 
 struct child {
@@ -45,7 +46,11 @@ struct child {
 
 #define CHILD_NONE ((struct child){.pid = 0, .pid_fd = -1})
 
-/* -ENOENT and others of execvp: the program could not be started, and no child is left. */
+/*
+ * -ENOENT and others of execvp: the program could not be started, and no child is left. -ETIMEDOUT:
+ * nor did it get as far as its program in time; a frozen cgroup and a CPU that something of real-time
+ * priority keeps do that.
+ */
 int child_spawn(const struct spawn_config *config, struct child *ret_child, struct ktstr_error *err);
 
 /*

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -239,6 +240,54 @@ TEST(a_child_runs_where_it_is_told_to)
 	/* who may not have it gets the child all the same */
 	CHECK(CPU_EQUAL(&have, may ? &one : &ours));
 	CHECK_EQ(sched_getscheduler(child.pid), may ? SCHED_FIFO | SCHED_RESET_ON_FORK : SCHED_OTHER);
+}
+
+static pid_t keep_busy(const cpu_set_t *cpus)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (sched_setaffinity(0, sizeof(*cpus), cpus) < 0 ||
+	    sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){2}) < 0)
+		_exit(1);
+	for (;;)
+		__asm__ volatile("");
+}
+
+/* in a guest of det, whose QEMU has to be there; it has a deadline all the same */
+TEST(a_child_whose_cpu_is_kept_busy_is_given_up)
+{
+	AUTO(child_done) struct child child = CHILD_NONE;
+	const char *argv[] = {"true", NULL};
+	struct spawn_config config = {.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1,
+				      .start_ns = 300 * NS_PER_MS};
+	struct ktstr_error err = {0};
+	cpu_set_t ours, one;
+	int cpu = 0, r, status;
+	pid_t busy;
+
+	CHECK_EQ(sched_getaffinity(0, sizeof(ours), &ours), 0);
+	while (!CPU_ISSET(cpu, &ours))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	config.ahead_on = &one;
+	busy = keep_busy(&one);
+	while (sched_getscheduler(busy) == SCHED_OTHER && waitpid(busy, &status, WNOHANG) == 0)
+		;
+	r = child_spawn(&config, &child, &err);
+	if (kill(busy, 0) < 0) {
+		CHECK_EQ(r, 0);        /* nobody here may have that priority */
+		return;
+	}
+	kill(busy, SIGKILL);
+	CHECK_EQ(waitpid(busy, &status, 0), busy);
+	CHECK_EQ(r, -ETIMEDOUT);
+	CHECK_STR(err.msg, "start true: after 0.3 s it has not got as far as its program: something of "
+			   "real-time priority keeps its CPU busy");
+	CHECK_EQ(child.pid, 0);
 }
 
 TEST(a_file_is_replaced_whole_or_not_at_all)
