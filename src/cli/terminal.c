@@ -32,6 +32,7 @@ static struct relay {
 	pthread_t thread;
 	int socket_fd, cancel_fd, resize_fd, stop_fd;
 	bool escaped;                 /* the last byte was ESCAPE */
+	bool heard;                   /* the guest's shell has spoken: before, its terminal is not set up */
 	struct buf pending;
 } relay = {.socket_fd = -1, .resize_fd = -1, .stop_fd = -1};
 
@@ -191,6 +192,7 @@ static int show(void)
 		return 0;
 	if (len <= 0 || fd_write_all(STDOUT_FILENO, chunk, (size_t)len) < 0)
 		return -1;
+	relay.heard = true;
 	return 1;
 }
 
@@ -200,7 +202,7 @@ static void *carry(void *arg)
 
 	(void)arg;
 	for (;;) {
-		bool typed = relay.pending.len > 0;
+		bool typed = relay.heard && relay.pending.len > 0;
 		struct pollfd wait[] = {
 			{.fd = relay.stop_fd, .events = POLLIN},
 			{.fd = relay.resize_fd, .events = POLLIN},

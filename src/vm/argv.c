@@ -85,7 +85,9 @@ static void put_accelerator(struct strings *argv, const struct vm_config *config
 		break;
 	case VM_DET:
 		option(argv, "-accel", "tcg");
-		option(argv, "-icount", "shift=%u,sleep=off,align=off", config->icount_shift);
+		/* an idle guest's clock runs on at once; before a person it keeps pace, and the host's CPU is free */
+		option(argv, "-icount", "shift=%u,sleep=%s,align=off", config->icount_shift,
+		       config->shell ? "on" : "off");
 		option(argv, "-rtc", "base=2026-01-01T00:00:00,clock=vm");
 		option(argv, "-cpu",
 		       "max,vendor=GenuineIntel,l3-cache=on,la57=off,rdrand=off,rdseed=off");

@@ -92,7 +92,7 @@ static int start_qemu(const struct vm_config *config, struct vm *vm, int qemu_en
 
 	if (log_fd < 0)
 		return error_sys(err, "create %s", vm->log_path);
-	if (config->mode == VM_DET) {
+	if (config->mode == VM_DET && !config->shell) {
 		vm->seat = seat_take(&seat);
 		spawn.ahead_on = vm->seat >= 0 ? &seat : NULL;
 	}
@@ -189,7 +189,7 @@ int vm_start(const struct vm_config *config, struct vm **ret_vm, struct ktstr_er
 	r = qmp_handshake(&vm->qmp, deadline, err);
 	if (r == 0 && config->clone)
 		r = restore(&vm->qmp, config->template_dir, deadline, err);
-	if (r == 0 && config->mode == VM_DET)
+	if (r == 0 && config->mode == VM_DET && !config->shell)
 		keep_still(vm);
 	if (r == 0)
 		r = qmp_execute(&vm->qmp, "cont", NULL, deadline, NULL, err);

@@ -31,12 +31,12 @@
 
 /* --- the command line ------------------------------------------------------------------------------- */
 
-static char *joined_argv(enum vm_mode mode, const char *topology)
+static char *joined_argv_of(enum vm_mode mode, const char *topology, bool shell)
 {
 	struct qemu qemu = {.program = "qemu"};
 	struct vm_config config = {
 		.qemu = &qemu, .mode = mode, .memory_mib = 1001, .icount_shift = 3,
-		.kernel = "/k", .initramfs = "/i", .dir = "/d",
+		.kernel = "/k", .initramfs = "/i", .dir = "/d", .shell = shell,
 	};
 	AUTO(strings_done) struct strings argv = {0};
 	AUTO(buf_done) struct buf line = {0};
@@ -48,6 +48,11 @@ static char *joined_argv(enum vm_mode mode, const char *topology)
 	return buf_take(&line);
 }
 
+static char *joined_argv(enum vm_mode mode, const char *topology)
+{
+	return joined_argv_of(mode, topology, false);
+}
+
 TEST(det_counts_instructions_and_knows_no_host_clock)
 {
 	AUTO(free) char *line = joined_argv(VM_DET, "1n1l2c1t");
@@ -57,6 +62,14 @@ TEST(det_counts_instructions_and_knows_no_host_clock)
 	CHECK_HAS(line, "rdrand=off,rdseed=off ");
 	CHECK_HAS(line, "hpet=off");
 	CHECK_HAS(line, "-seed 1 ");
+}
+
+/* an idle guest in det would keep a CPU of the host busy for as long as its user thinks */
+TEST(det_keeps_pace_with_a_person)
+{
+	AUTO(free) char *line = joined_argv_of(VM_DET, "1n1l2c1t", true);
+
+	CHECK_HAS(line, "-accel tcg -icount shift=3,sleep=on,align=off ");
 }
 
 TEST(every_node_gets_its_cpus_and_its_share_of_memory)
