@@ -519,6 +519,25 @@ TEST(a_skip_is_passed_and_skipped)
 	}
 }
 
+TEST(a_records_stats_are_the_totals_that_the_guest_sent)
+{
+	AUTO(result_done) struct result result = {0};
+	json_t *record;
+	const json_t *stats;
+
+	CHECK_EQ(read_text(&result.outcome,
+			   "{\"state\":\"pass\",\"cgroups\":[{\"name\":\"cg_0\",\"workers\":2,\"migrations\":4}],"
+			   "\"totals\":{\"total_workers\":3,\"worst_wake_latency_cv\":0.5,"
+			   "\"worst_page_locality\":0.75,\"worst_cross_node_migration_ratio\":0.25}}", NULL), 0);
+	record = result_to_json(&result);
+	stats = json_object_get(record, "stats");
+	CHECK_EQ(record_number(stats, "total_workers"), 3);        /* and not what its cgroups add up to */
+	CHECK(!json_object_get(stats, "total_migrations"));
+	CHECK(json_equal(stats, json_object_get(json_object_get(json_object_get(record, "outcome"), "stats"),
+						"totals")));
+	json_decref(record);
+}
+
 static json_t *stats_of(const char *cgroups)
 {
 	AUTO(free) char *text = xasprintf("{\"stats\":{\"cgroups\":%s}}", cgroups);
