@@ -11,7 +11,7 @@ chmod 755 "$dir"
 export KTSTR_CACHE_DIR=$dir/cache
 unset MALLOC_CONF LD_PRELOAD KTSTR_WORKER_READY_MARKER_OVERRIDE
 jobs=()
-count=0
+. "$(dirname "$0")/../tap.sh"
 lib=$(ldconfig -p | sed -n 's/.*libjemalloc\.so\.2 .*=> //p' | head -n 1)
 mib=1048576
 
@@ -50,17 +50,15 @@ missing() { # the reason why a fact cannot run, if there is one
 run_facts() {
 	local name why
 
-	echo "1..${#facts[@]}"
+	plan ${#facts[@]}
 	for name in "${facts[@]}"; do
-		count=$((count + 1))
 		why=$(missing "${needs[$name]}")
 		if [ -n "$why" ]; then
-			echo "ok $count - $name # SKIP $why"
+			skip "$name" "$why"
 		elif "$name" >"$dir/log" 2>&1; then
-			echo "ok $count - $name"
+			ok "$name"
 		else
-			echo "not ok $count - $name"
-			sed 's/^/# /' "$dir/log"
+			not_ok "$name" <"$dir/log"
 		fi
 	done
 }

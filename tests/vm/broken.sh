@@ -6,6 +6,7 @@ set -u
 ktstr=$1 program=$2
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/../tap.sh"
 
 # name | state | kind | words
 table='
@@ -40,17 +41,7 @@ done
 "$ktstr" test --mode det --format json -o "$work/json" "$program" 2>"$work/log"
 status=$?
 rows=$(grep -c '|' <<<"$table")
-echo "1..$((rows + 3))"
-n=0
-check() { # description, 0 for ok, words for a failure
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		sed 's/^/# /' <<<"$3"
-	fi
-}
+plan $((rows + 3))
 
 while IFS='|' read -r name state kind words; do
 	name=${name// /} state=${state// /} kind=${kind// /} words=${words# }

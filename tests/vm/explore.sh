@@ -10,20 +10,7 @@ seeds=${KTSTR_EXPLORE_SEEDS:-12} replays=${KTSTR_EXPLORE_REPLAYS:-2}
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 export KTSTR_RUNS_DIR=$dir/runs
-count=0
-
-fact() {
-	local name=$1
-
-	shift
-	count=$((count + 1))
-	if "$@" >"$dir/log" 2>&1; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-		tail -n 40 "$dir/log" | sed 's/^/# /'
-	fi
-}
+. "$(dirname "$0")/../tap.sh"
 
 # results whose state is $1
 results() {
@@ -89,7 +76,7 @@ same_failure() {
 }
 
 exec 3>&1
-echo 1..7
+plan 7
 fact explore_reports_that_seeds_fail explored
 fact some_seeds_show_the_race some_seeds_show_it
 fact each_failing_seed_has_a_command each_has_a_command
