@@ -8,21 +8,7 @@ build=$1 source=$2
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 unset PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR CFLAGS MAKEFLAGS MAKELEVEL DESTDIR
-count=0
-
-# fact NAME COMMAND...: what the command printed is shown when it fails
-fact() {
-	local name=$1
-
-	shift
-	count=$((count + 1))
-	if "$@" >"$dir/log" 2>&1; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-		sed 's/^/# /' "$dir/log"
-	fi
-}
+. "$(dirname "$0")/tap.sh"
 
 # same WANT COMMAND...: its output is exactly that
 same() {
@@ -107,7 +93,7 @@ plugin() {
 	nm -D --defined-only "$libdir/ktstr/ktstr-trace.so" | grep -c ' qemu_plugin_\(install\|version\)$'
 }
 
-echo 1..12
+plan 12
 fact installs install_all
 [ -n "${libdir:-}" ] || { echo "Bail out! nothing to look at"; exit 1; }
 fact the_trace_plugin_is_where_ktstr_looks same 2 plugin

@@ -30,6 +30,13 @@ int cli_stats(int argc, char **argv);
 /* A line about the words on stderr that points to --help; returns EXIT_USAGE. */
 int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * The words of a command that takes --json and --help and nothing else. False: it ends here, with
+ * *ret_status, after its help or after wrong words.
+ */
+bool cli_take_json(const char *command, const char *help_text, int argc, char **argv, bool *ret_json,
+		   int *ret_status);
+
 /* Print a help text on stdout; returns 0, or EXIT_TROUBLE when stdout is full. */
 int cli_help(const char *text);
 

@@ -48,26 +48,13 @@ static int open_and_compare(struct ctprof_display *display, const char *a, const
 
 int cli_ctprof_compare(int argc, char **argv)
 {
-	static const struct option options[] = {
-		CTPROF_GROUP_OPTIONS, CTPROF_TABLE_OPTIONS, {"help", no_argument, NULL, 'h'}, {0},
-	};
 	AUTO(ctprof_display_done) struct ctprof_display display = {
 		.config = {.group_by = CTVIEW_BY_ALL, .limit = CTVIEW_LIMIT},
 	};
-	struct ktstr_error err = {0};
-	int option;
+	int status;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option == 'h') {
-			AUTO(free) char *text = xasprintf("%s%s%s\n%s", help_text, ctprof_group_help, ctprof_table_help,
-							  ctprof_file_help);
-
-			return cli_help(text);
-		}
-		if (ctprof_display_option(&display, option, optarg, &err) < 0)
-			return cli_usage("ctprof compare", "%s: %s", argv[optind - 1], err.msg);
-	}
+	if (!ctprof_display_parse("ctprof compare", help_text, argc, argv, &display, &status))
+		return status;
 	if (optind == argc || argc - optind > 2)
 		return cli_usage("ctprof compare", "two files, please, or FILE@N..M");
 	return open_and_compare(&display, argv[optind], argv[optind + 1]);

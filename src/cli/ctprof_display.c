@@ -231,6 +231,32 @@ int ctprof_display_write(const struct buf *text)
 	return EXIT_TROUBLE;
 }
 
+bool ctprof_display_parse(const char *command, const char *help_text, int argc, char **argv,
+			  struct ctprof_display *display, int *ret_status)
+{
+	static const struct option options[] = {
+		CTPROF_GROUP_OPTIONS, CTPROF_TABLE_OPTIONS, {"help", no_argument, NULL, 'h'}, {0},
+	};
+	struct ktstr_error err = {0};
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option == 'h') {
+			AUTO(free) char *text = xasprintf("%s%s%s\n%s", help_text, ctprof_group_help, ctprof_table_help,
+							  ctprof_file_help);
+
+			*ret_status = cli_help(text);
+			return false;
+		}
+		if (ctprof_display_option(display, option, optarg, &err) < 0) {
+			*ret_status = cli_usage(command, "%s: %s", argv[optind - 1], err.msg);
+			return false;
+		}
+	}
+	return true;
+}
+
 int ctprof_display_print(const struct ctprof_display *display, const struct ctview *view,
 			 const struct ctview_origin origin[CTVIEW_SIDES])
 {

@@ -56,6 +56,13 @@ extern const char ctprof_group_help[], ctprof_table_help[], ctprof_file_help[];
 int ctprof_display_option(struct ctprof_display *display, int option, const char *arg, struct ktstr_error *err);
 
 /*
+ * All words of show and compare but the files, which begin at optind. False: the command ends here, with
+ * *ret_status, after its help or after wrong words. `command` as in "ctprof show".
+ */
+bool ctprof_display_parse(const char *command, const char *help_text, int argc, char **argv,
+			  struct ctprof_display *display, int *ret_status);
+
+/*
  * "FILE", "FILE@N", "FILE@N..M" with N and M from 1, or "first" and "last". FILE alone is its last
  * snapshot. A file whose name is all of that is taken as it is.
  */

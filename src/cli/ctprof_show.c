@@ -35,26 +35,13 @@ static int show(struct ctprof_display *display, const char *spec)
 
 int cli_ctprof_show(int argc, char **argv)
 {
-	static const struct option options[] = {
-		CTPROF_GROUP_OPTIONS, CTPROF_TABLE_OPTIONS, {"help", no_argument, NULL, 'h'}, {0},
-	};
 	AUTO(ctprof_display_done) struct ctprof_display display = {
 		.config = {.group_by = CTVIEW_BY_PCOMM, .limit = CTVIEW_LIMIT},
 	};
-	struct ktstr_error err = {0};
-	int option;
+	int status;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option == 'h') {
-			AUTO(free) char *text = xasprintf("%s%s%s\n%s", help_text, ctprof_group_help, ctprof_table_help,
-							  ctprof_file_help);
-
-			return cli_help(text);
-		}
-		if (ctprof_display_option(&display, option, optarg, &err) < 0)
-			return cli_usage("ctprof show", "%s: %s", argv[optind - 1], err.msg);
-	}
+	if (!ctprof_display_parse("ctprof show", help_text, argc, argv, &display, &status))
+		return status;
 	if (optind + 1 != argc)
 		return cli_usage("ctprof show", optind == argc ? "which file?" : "one file, please");
 	return show(&display, argv[optind]);

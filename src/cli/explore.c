@@ -31,11 +31,15 @@ struct finding {
 	char *test;
 	size_t runs, failures, others;        /* others: skipped, inconclusive, errors */
 	struct strings digests;               /* distinct ones */
+	char *trouble;                        /* why the last seed had no verdict; NULL: it had one */
+	uint64_t last_seed;
+	size_t alike;                         /* up to it: seeds in the same trouble, not told yet */
 };
 
 static void finding_done(struct finding *finding)
 {
 	free(finding->test);
+	free(finding->trouble);
 	strings_done(&finding->digests);
 }
 DEFINE_VEC(findings, struct finding, finding_done)
@@ -46,7 +50,8 @@ static int help(void)
 		"usage: ktstr explore [OPTIONS] --seeds A..B PROGRAM...\n\n"
 		"Runs each test once for every seed from A to B, in det unless another mode is asked for,\n"
 		"with a disturber that preempts at random moments. Prints every failure with the command\n"
-		"that repeats it, and for each test how many different outcomes the seeds had.\n\n"
+		"that repeats it, and for each test how many different outcomes the seeds had. Seeds in a\n"
+		"row that had no verdict for the same reason are told once.\n\n"
 		"      --seeds A..B        the seeds (default 1..20)\n"
 		"      --calm              without the disturber\n\n"
 		"%s\n%s"
@@ -105,12 +110,23 @@ static int parse(int argc, char **argv, struct options *options)
 	return status;
 }
 
+static void tell_alike(struct finding *finding)
+{
+	if (finding->alike)
+		printf("    the same for %zu more: seeds %llu to %llu\n", finding->alike,
+		       (unsigned long long)(finding->last_seed - finding->alike + 1),
+		       (unsigned long long)finding->last_seed);
+	finding->alike = 0;
+}
+
 static struct finding *finding_of(struct findings *findings, const struct result *result)
 {
 	struct finding *last = findings->len ? &findings->at[findings->len - 1] : NULL;
 
 	if (last && strcmp(last->test, result->identity.test) == 0)
 		return last;        /* the runs of a test are neighbours */
+	if (last)
+		tell_alike(last);
 	return findings_push(findings, (struct finding){.test = xstrdup(result->identity.test)});
 }
 
@@ -126,21 +142,39 @@ static void note_digest(struct finding *finding, const struct outcome *outcome)
 	strings_push(&finding->digests, xstrdup(digest));
 }
 
+/* Whether it is the trouble that the seed before it had; else what was held back is told first. */
+static bool is_same_trouble(struct finding *finding, const struct result *result, const char *reason)
+{
+	enum ktstr_state state = result->outcome.state;
+	AUTO(free) char *trouble = NULL;
+	bool is_same;
+
+	if (state != KTSTR_PASS && state != KTSTR_FAIL)
+		trouble = xasprintf("%s: %s", state_row(state)->word, reason);
+	is_same = trouble && finding->trouble && strcmp(trouble, finding->trouble) == 0;
+	if (!is_same)
+		tell_alike(finding);
+	finding->alike += is_same;
+	finding->last_seed = result->identity.seed;
+	free(finding->trouble);
+	finding->trouble = TAKE_PTR(trouble);
+	return is_same;
+}
+
 static void take_result(void *arg, const struct result *result)
 {
 	struct finding *finding = finding_of(arg, result);
 	const struct outcome *outcome = &result->outcome;
+	const char *reason = outcome->details.len ? outcome->details.at[0].text : "no reason was given";
 
 	finding->runs++;
 	finding->failures += outcome->state == KTSTR_FAIL;
 	finding->others += outcome->state != KTSTR_FAIL && outcome->state != KTSTR_PASS;
 	note_digest(finding, outcome);
-	if (outcome->state == KTSTR_PASS)
+	if (is_same_trouble(finding, result, reason) || outcome->state == KTSTR_PASS)
 		return;
 	printf("%s  %s  seed %llu: %s\n    %s\n", state_row(outcome->state)->word, finding->test,
-	       (unsigned long long)result->identity.seed,
-	       outcome->details.len ? outcome->details.at[0].text : "no reason was given",
-	       result->repeat_command ?: "");
+	       (unsigned long long)result->identity.seed, reason, result->repeat_command ?: "");
 	(void)fflush(stdout);        /* the last flush says whether stdout took it all */
 }
 
@@ -157,6 +191,9 @@ static int run(const struct options *options, struct test_plans *plans, struct k
 		return r;
 	drive_record(&drive, plans);
 	config = drive_run_config(&drive, plans);
+	r = run_check(&config, err);
+	if (r < 0)
+		return error_wrap(err, r, "no seed can run");
 	config.seed = options->first;
 	config.rounds = options->last - options->first + 1;
 	config.dump = DUMP_NEVER;        /* of thousands of runs: replay the ones of interest */
@@ -168,6 +205,8 @@ static int run(const struct options *options, struct test_plans *plans, struct k
 	progress_end(config.progress);
 	if (r < 0)
 		return r;
+	if (findings.len)
+		tell_alike(&findings.at[findings.len - 1]);
 	vec_each(finding, &findings)
 		printf("%-32s %zu seeds: %zu failed, %zu without a verdict, %zu different outcomes\n",
 		       finding->test, finding->runs, finding->failures, finding->others,

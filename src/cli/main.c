@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,32 @@ int cli_help(const char *text)
 		return EXIT_TROUBLE;
 	}
 	return 0;
+}
+
+bool cli_take_json(const char *command, const char *help_text, int argc, char **argv, bool *ret_json,
+		   int *ret_status)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+
+	*ret_json = false;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		*ret_json = true;
+		if (option == 'j')
+			continue;
+		*ret_status = option == 'h' ? cli_help(help_text)
+					    : cli_usage(command, "there is no option \"%s\"", argv[optind - 1]);
+		return false;
+	}
+	if (optind == argc)
+		return true;
+	*ret_status = cli_usage(command, "what is \"%s\"?", argv[optind]);
+	return false;
 }
 
 static int help(void)

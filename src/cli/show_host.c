@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* show_host.c - `ktstr show-host` */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,26 +15,13 @@ static const char help_text[] =
 
 int cli_show_host(int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	AUTO(host_context_done) struct host_context context = {0};
 	AUTO(buf_done) struct buf text = {0};
-	bool json = false;
-	int option;
+	bool json;
+	int status;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-		if (option == 'h')
-			return cli_help(help_text);
-		if (option != 'j')
-			return cli_usage("show-host", "there is no option \"%s\"", argv[optind - 1]);
-		json = true;
-	}
-	if (optind < argc)
-		return cli_usage("show-host", "what is \"%s\"?", argv[optind]);
+	if (!cli_take_json("show-host", help_text, argc, argv, &json, &status))
+		return status;
 	host_context_collect(&context);
 	if (json) {
 		json_t *object = host_context_to_json(&context);

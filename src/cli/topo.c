@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* topo.c - `ktstr topo` */
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 
 #include "cli/cli.h"
@@ -86,23 +85,10 @@ static int topo(bool json)
 
 int cli_topo(int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	bool json = false;
-	int option;
+	bool json;
+	int status;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-		if (option == 'h')
-			return cli_help(help_text);
-		if (option != 'j')
-			return cli_usage("topo", "there is no option \"%s\"", argv[optind - 1]);
-		json = true;
-	}
-	if (optind < argc)
-		return cli_usage("topo", "what is \"%s\"?", argv[optind]);
+	if (!cli_take_json("topo", help_text, argc, argv, &json, &status))
+		return status;
 	return topo(json);
 }

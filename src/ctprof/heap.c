@@ -86,13 +86,13 @@ static int compare_tid(const void *key, const void *reading)
 	return (tid > other) - (tid < other);
 }
 
-static void copy_readings(struct process *process, const struct probe_readings *readings, size_t count)
+static void copy_readings(struct process *process, const struct probe_readings *readings)
 {
 	for (size_t i = 0; i < process->row_count; i++) {
 		struct ctprof_thread *row = &process->rows[i];
 		pid_t tid = (pid_t)row->tid;
 		const struct probe_reading *reading =
-			bsearch(&tid, readings->at, count, sizeof(*reading), compare_tid);
+			bsearch(&tid, readings->at, readings->len, sizeof(*reading), compare_tid);
 
 		if (!reading || reading->failed != PROBE_STEP_NONE)
 			continue;
@@ -107,23 +107,21 @@ static void read_process(struct work *work, struct process *process)
 	AUTO(probe_readings_done) struct probe_readings readings = {0};
 	enum probe_fatal fatal = PROBE_FATAL_NONE;
 	struct ktstr_error err = {0};
-	size_t count;
 
 	if (probe_target_open((pid_t)process->rows->tgid, work->layouts, &target, &fatal, &err) < 0) {
 		note_fatal(process, fatal, &err);
 		return;
 	}
 	process->detected = true;
-	if (probe_target_threads(target, &readings, &fatal, &err) < 0) {
+	if (probe_target_read(target, false, STOP_TIMEOUT_NS, NULL, &readings, &fatal, &err) < 0) {
 		note_fatal(process, fatal, &err);
 		return;
 	}
 	if (readings.len == 0)
 		return;
-	count = probe_target_read(target, readings.at, readings.len, false, STOP_TIMEOUT_NS, NULL);
-	for (size_t i = 0; i < count; i++)
-		note_reading(process, &readings.at[i]);
-	copy_readings(process, &readings, count);
+	vec_each(reading, &readings)
+		note_reading(process, reading);
+	copy_readings(process, &readings);
 }
 
 /* --- all of them ---------------------------------------------------------------------------------- */

@@ -161,18 +161,10 @@ static void put_fields(struct ctview_build *build, const struct slice *slice)
 
 /* --- keyed numbers: memory.stat, memory.events ------------------------------------------------------- */
 
-static struct ctview_row *find_row(struct ctview_rows *rows, const char *key)
-{
-	vec_each(row, rows)
-		if (strcmp(row->metric, key) == 0)
-			return row;
-	return NULL;
-}
-
 static void add_pairs(struct ctview_rows *rows, const struct ctprof_pairs *pairs, unsigned side)
 {
 	vec_each(pair, pairs) {
-		struct ctview_row *row = find_row(rows, pair->key);
+		struct ctview_row *row = ctview_find_row(rows, pair->key);
 
 		if (!row)
 			row = ctview_rows_push(rows, (struct ctview_row){.metric = pair->key});

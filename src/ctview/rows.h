@@ -20,6 +20,9 @@ bool ctview_wants(const struct ctview_build *build, enum ctview_section section,
  */
 void ctview_put_row(struct ctview_build *build, struct ctview_row row);
 
+/* The one of this metric; NULL: there is none. */
+struct ctview_row *ctview_find_row(struct ctview_rows *rows, const char *metric);
+
 /* A group that all sides have: its index; or one that only one side has: put aside, false. */
 bool ctview_put_group(struct ctview_build *build, struct ctview_group group, size_t *ret_group);
 

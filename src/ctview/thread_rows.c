@@ -159,14 +159,6 @@ static void put_derived(struct ctview_build *build, size_t group, const struct s
 	}
 }
 
-static struct ctview_row *find_row(struct ctview_rows *rows, const char *key)
-{
-	vec_each(row, rows)
-		if (strcmp(row->metric, key) == 0)
-			return row;
-	return NULL;
-}
-
 /* Leaders have it; the group's is their sum. In the file's order. */
 static void put_smaps(struct ctview_build *build, size_t group, const struct sides *sides)
 {
@@ -175,7 +167,7 @@ static void put_smaps(struct ctview_build *build, size_t group, const struct sid
 	for (unsigned side = 0; side < build->view->sides; side++) {
 		vec_each(thread, &sides->threads[side]) {
 			vec_each(pair, &(*thread)->smaps_rollup_kib) {
-				struct ctview_row *row = find_row(&rows, pair->key);
+				struct ctview_row *row = ctview_find_row(&rows, pair->key);
 				uint64_t kib = pair->value > INT64_MAX / KIB ? INT64_MAX / KIB : pair->value;
 
 				if (!row)

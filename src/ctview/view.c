@@ -139,6 +139,14 @@ static bool is_silent(const struct ctview *view, const struct ctview_row *row)
 	return row->side[0].kind == row->side[1].kind;        /* both absent */
 }
 
+struct ctview_row *ctview_find_row(struct ctview_rows *rows, const char *metric)
+{
+	vec_each(row, rows)
+		if (strcmp(row->metric, metric) == 0)
+			return row;
+	return NULL;
+}
+
 void ctview_put_row(struct ctview_build *build, struct ctview_row row)
 {
 	const struct ctview_config *config = build->config;

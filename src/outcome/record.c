@@ -121,6 +121,14 @@ static void derive_array(json_t *record, const char *field, const char *part)
 		json_object_set(record, field, array);
 }
 
+/* The guest's totals; of outcomes from before there were any, what their cgroups tell. */
+static json_t *stats_of(const json_t *outcome)
+{
+	json_t *totals = json_object_get(json_object_get(outcome, "stats"), "totals");
+
+	return json_is_object(totals) ? json_incref(totals) : scenario_stats(outcome);
+}
+
 void record_derive(json_t *record)
 {
 	const json_t *run = json_object_get(record, "run");
@@ -131,7 +139,7 @@ void record_derive(json_t *record)
 	(void)state_parse(sv_of(record_state(record) ?: ""), &state);        /* unknown: not passed */
 	json_object_set_new(record, "passed", json_boolean(state == KTSTR_PASS || state == KTSTR_SKIP));
 	json_object_set_new(record, "skipped", json_boolean(state == KTSTR_SKIP));
-	json_object_set_new(record, "stats", scenario_stats(json_object_get(record, "outcome")));
+	json_object_set_new(record, "stats", stats_of(json_object_get(record, "outcome")));
 	derive_array(record, "metrics", "payloads");
 	derive_array(record, "stimulus_events", "timeline");
 	json_object_set_new(record, "timestamp", timestamp_of(record_number(run, "started_unix_ns")));

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* scenario_stats.h - a whole test in numbers that runs are compared by; inside the outcome room. */
+/*
+ * scenario_stats.h - a whole test in numbers that runs are compared by, for outcomes from before guests
+ * sent them as stats.totals; inside the outcome room.
+ */
 #ifndef OUTCOME_SCENARIO_STATS_H
 #define OUTCOME_SCENARIO_STATS_H
 

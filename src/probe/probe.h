@@ -74,7 +74,8 @@ struct probe_target;
 /*
  * Find jemalloc in the process that pid belongs to. On failure *ret_fatal says what kind, and *err
  * says it in words, with the way out where there is one; err->code is -EACCES or -EPERM where it was
- * for lack of privilege. May start a helper process and wait for it, at most 5 s.
+ * for lack of privilege. May start a helper process and wait for it, at most 5 s. A process that is
+ * just starting, or loading a library, is waited for, at most 2 s: -EAGAIN.
  */
 int probe_target_open(pid_t pid, struct probe_layouts *layouts, struct probe_target **ret_target,
 		      enum probe_fatal *ret_fatal, struct ktstr_error *err);
@@ -83,7 +84,7 @@ DEFINE_AUTO(struct probe_target *, probe_target_free)
 
 /*
  * Before the target is read again after a while: a process that has executed the same file anew is
- * attached to anew; another file is PROBE_FATAL_EXE_IDENTITY_CHANGED.
+ * attached to anew, as of probe_target_open(); another file is PROBE_FATAL_EXE_IDENTITY_CHANGED.
  */
 int probe_target_renew(struct probe_target *target, enum probe_fatal *ret_fatal,
 		       struct ktstr_error *err);
@@ -103,22 +104,21 @@ struct probe_reading {
 };
 DEFINE_VEC(probe_readings, struct probe_reading, vec_keep)
 
-/* One reading per thread of the process, sorted by tid, with nothing in it but that. */
-int probe_target_threads(const struct probe_target *target, struct probe_readings *ret_readings,
-			 enum probe_fatal *ret_fatal, struct ktstr_error *err);
-
 /*
- * Fill in readings[].tid's numbers; with identity also comm and start time, read before the numbers.
- * Stops one thread at a time, each for at most timeout_ns. Once *cancel is true no further thread is
- * touched; returns how many have been. cancel may be NULL.
+ * The numbers of each thread of the process, sorted by tid; with identity also comm and start time,
+ * read before the numbers. Stops one thread at a time, and waits for that for timeout_ns, or ten times
+ * that where the thread only waits for a CPU. 1: *cancel (NULL: never) became true, so there are only
+ * those that had been touched by then. A process that executes
+ * its file anew meanwhile is attached to and read anew, so that all numbers are of one execution.
  *
  * ptrace belongs to the thread that called it, and a tracee that does not stop (uninterruptible
  * sleep) can be let go only by the end of its tracer. So the work is done by a thread of its own,
  * which ends with it: any thread may call this, and many may at once. But a program that calls
  * waitpid(-1) or wait() meanwhile takes away the stops that are waited for here.
  */
-size_t probe_target_read(const struct probe_target *target, struct probe_reading *readings,
-			 size_t count, bool identity, uint64_t timeout_ns, const atomic_bool *cancel);
+int probe_target_read(struct probe_target *target, bool identity, uint64_t timeout_ns,
+		      const atomic_bool *cancel, struct probe_readings *ret_readings,
+		      enum probe_fatal *ret_fatal, struct ktstr_error *err);
 
 /* Why a reading failed, for people: what, why and what helps. */
 void probe_reading_explain(const struct probe_reading *reading, struct buf *ret_text);

@@ -2,6 +2,8 @@
 #include "probe/remote.h"
 
 #include <errno.h>
+#include <link.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -190,11 +192,39 @@ static int find_debug(const struct reading *from, uint64_t dynamic, uint64_t *re
 	return error_set(from->err, -ENOENT, "the executable has no DT_DEBUG");
 }
 
-static int find_module(const struct reading *from, uint64_t r_debug, uint64_t bias,
-		       uint64_t *ret_link_map)
+/* The first module. -EAGAIN: modules are being loaded, and what is told of them is not final. */
+static int find_list(const struct reading *from, uint64_t phdr, uint64_t phdr_count, uint64_t *ret_module)
 {
+	struct {
+		uint64_t r_version, r_map, r_brk;
+		uint32_t r_state;
+	} debug;
+	uint64_t dynamic = 0, address = 0;
+	int r = find_dynamic(from, phdr, phdr_count, &dynamic);
+
+	if (r == 0)
+		r = find_debug(from, dynamic, &address);
+	if (r == 0)
+		r = fetch(from, "r_debug", address, &debug, offsetof(typeof(debug), r_state) + 4);
+	if (r < 0)
+		return r;
+	if (debug.r_state != RT_CONSISTENT)
+		return error_set(from->err, -EAGAIN, "it is loading a library just now; try again");
+	*ret_module = debug.r_map;
+	return 0;
+}
+
+bool linker_is_busy(pid_t pid, remote_reader *read, uint64_t phdr, uint64_t phdr_count)
+{
+	const struct reading from = {.pid = pid, .read = read};
 	uint64_t module;
-	int r = fetch(from, "r_debug", r_debug + 8, &module, sizeof(module));
+
+	return find_list(&from, phdr, phdr_count, &module) == -EAGAIN;
+}
+
+static int find_module(const struct reading *from, uint64_t module, uint64_t bias, uint64_t *ret_link_map)
+{
+	int r = 0;
 
 	for (unsigned i = 0; r == 0 && module && i < MODULE_MAX; i++) {
 		struct {
@@ -217,14 +247,12 @@ int tls_place_find(pid_t pid, remote_reader *read, uint64_t phdr, uint64_t phdr_
 {
 	const struct reading from = {.pid = pid, .read = read, .err = err};
 	struct tls_place place = {.db = *db};
-	uint64_t dynamic = 0, r_debug = 0, module = 0;
+	uint64_t module = 0;
 	int64_t offset = 0;
-	int r = find_dynamic(&from, phdr, phdr_count, &dynamic);
+	int r = find_list(&from, phdr, phdr_count, &module);
 
 	if (r == 0)
-		r = find_debug(&from, dynamic, &r_debug);
-	if (r == 0)
-		r = find_module(&from, r_debug, bias, &module);
+		r = find_module(&from, module, bias, &module);
 	if (r == 0)
 		r = fetch(&from, "l_tls_offset", module + db->l_tls_offset, &offset, sizeof(offset));
 	if (r == 0)

@@ -3,7 +3,8 @@
  * remote.h - another process's memory, and what glibc's dynamic linker keeps there about the modules
  * of a process:
  *
- *	executable's PT_DYNAMIC, DT_DEBUG -> struct r_debug { int r_version; struct link_map *r_map; }
+ *	executable's PT_DYNAMIC, DT_DEBUG -> struct r_debug { r_version, r_map, r_brk, r_state, ... }
+ *	  r_map               the first module; r_state is RT_CONSISTENT unless some are being loaded
  *	struct link_map { l_addr, l_name, l_ld, l_next, l_prev, ... }      one a module, by <link.h>
  *	  ... l_tls_offset      where the module's TLS block is before (x86-64) the thread pointer,
  *	                        for modules there from the start: static TLS
@@ -44,10 +45,13 @@ struct tls_place {
 
 /*
  * Of the module whose file is loaded with this bias. phdr and phdr_count are AT_PHDR and AT_PHNUM.
- * -ENOENT: the dynamic linker does not know such a module.
+ * -ENOENT: the dynamic linker does not know such a module. -EAGAIN: it is busy with loading.
  */
 int tls_place_find(pid_t pid, remote_reader *read, uint64_t phdr, uint64_t phdr_count, uint64_t bias,
 		   const struct thread_db *db, struct tls_place *ret_place, struct ktstr_error *err);
+
+/* Whether it is loading modules just now: those that a program starts with, or later ones. */
+bool linker_is_busy(pid_t pid, remote_reader *read, uint64_t phdr, uint64_t phdr_count);
 
 /*
  * The block's address in the thread with that thread pointer. *ret_block is 0 where it has none:

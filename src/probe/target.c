@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/auxvec.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -15,6 +16,8 @@
 #define AUXV_BYTES_MAX 8192
 #define STATUS_BYTES_MAX 65536
 #define THREAD_MAX (1u << 22)         /* PID_MAX_LIMIT */
+#define REST_NS (2 * NS_PER_S)        /* for a program to start, or to load a library */
+#define LOOK_NS NS_PER_MS
 
 /* What is being found out, for the whole of this file. */
 struct attach {
@@ -376,10 +379,32 @@ static int check_exe(const struct attach *attach)
 	return 0;
 }
 
-static int attach_to(struct attach *attach)
-{
-	int r = read_auxv(attach, &attach->target->auxv);
+/* ---- when: not while it starts a program or loads a library ---- */
 
+/*
+ * execve() gives a process an empty address space and writes the auxiliary vector when all is mapped
+ * (fs/binfmt_elf.c, create_elf_tables()). Then the dynamic linker, if there is one, has its turn.
+ */
+static bool is_starting(const struct attach *attach)
+{
+	const struct probe_target *target = attach->target;
+	struct sv auxv = sv_bytes(target->auxv.data, target->auxv.len);
+	uint64_t phdr, phdr_count, linker;
+
+	if (auxv.len <= sizeof(Elf64_auxv_t))
+		return auxv.len > 0;        /* nothing at all: no address space */
+	return auxv_value(auxv, AT_BASE, &linker) && linker && auxv_value(auxv, AT_PHDR, &phdr) &&
+	       auxv_value(auxv, AT_PHNUM, &phdr_count) &&
+	       linker_is_busy(target->base, remote_read, phdr, phdr_count);
+}
+
+/* -EAGAIN: it is not the time for it. */
+static int attach_once(struct attach *attach)
+{
+	int r = read_auxv(attach, &attach->target->auxv), changed;
+
+	if (r == 0 && is_starting(attach))
+		return -EAGAIN;
 	if (r == 0)
 		r = read_maps(attach);
 	if (r == 0)
@@ -388,7 +413,65 @@ static int attach_to(struct attach *attach)
 		r = find_executable(attach);
 	if (r == 0)
 		r = find_jemalloc(attach);
-	return r == 0 ? check_exe(attach) : r;
+	changed = check_exe(attach);        /* explains what went wrong better than that does */
+	return changed < 0 ? changed : r;
+}
+
+/* False also where it has ended. Whichever thread executes a file has the pid afterwards. */
+static bool has_executed_anew(const struct probe_target *target)
+{
+	AUTO(free) char *path = proc_path(target->base, "auxv");
+	AUTO(free) char *first = proc_path(target->pid, "auxv");
+	AUTO(buf_done) struct buf auxv = {0};
+
+	if (file_read(AT_FDCWD, path, AUXV_BYTES_MAX, &auxv, NULL) < 0 &&
+	    file_read(AT_FDCWD, first, AUXV_BYTES_MAX, &auxv, NULL) < 0)
+		return false;
+	return auxv.len > 0 && (auxv.len != target->auxv.len ||
+				memcmp(auxv.data, target->auxv.data, auxv.len) != 0);
+}
+
+/* The first thread may have ended, and be there again once another one has executed a file. */
+static void renew_base(struct attach *attach)
+{
+	struct probe_target *target = attach->target;
+	struct stat st;
+
+	if (stat_exe(target->base, &st) == -ENOENT) {
+		target->base = target->pid;
+		(void)find_base(target, &st);        /* check_exe() looks again */
+	}
+	attach->place.pid = target->base;
+}
+
+static void forget(struct attach *attach)
+{
+	attach_done(attach);
+	attach->place.root_fd = -1;
+	attach->objects = (struct objects){0};
+	attach->executable = NULL;
+	buf_clear(&attach->target->auxv);
+	renew_base(attach);
+}
+
+/* No event tells that a program has started, or has loaded what it wants: look again every ms. */
+static int attach_to(struct attach *attach)
+{
+	struct deadline deadline = deadline_in(REST_NS);
+	int r;
+
+	for (;;) {
+		r = attach_once(attach);
+		if (r < 0 && r != -EAGAIN && is_starting(attach))
+			r = -EAGAIN;
+		if (r != -EAGAIN && !has_executed_anew(attach->target))
+			return r;
+		if (deadline_passed(deadline))
+			return refuse(attach, PROBE_FATAL_OTHER, -EAGAIN, "for 2 s it has been executing "
+				      "programs, or loading libraries, without an end; try again");
+		(void)nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+		forget(attach);
+	}
 }
 
 int probe_target_open(pid_t pid, struct probe_layouts *layouts, struct probe_target **ret_target,
@@ -417,15 +500,9 @@ int probe_target_open(pid_t pid, struct probe_layouts *layouts, struct probe_tar
 	return r;
 }
 
-static bool has_executed_anew(const struct probe_target *target, const struct buf *auxv)
-{
-	return auxv->len != target->auxv.len || memcmp(auxv->data, target->auxv.data, auxv->len) != 0;
-}
-
 int probe_target_renew(struct probe_target *target, enum probe_fatal *ret_fatal,
 		       struct ktstr_error *err)
 {
-	AUTO(buf_done) struct buf auxv = {0};
 	AUTO(attach_done) struct attach attach = {
 		.target = target,
 		.fatal = ret_fatal,
@@ -435,17 +512,15 @@ int probe_target_renew(struct probe_target *target, enum probe_fatal *ret_fatal,
 	int r;
 
 	*ret_fatal = PROBE_FATAL_NONE;
-	if (stat_exe(target->base, &(struct stat){0}) == -ENOENT)
-		(void)find_base(target, &(struct stat){0});      /* check_exe() looks again */
-	attach.place.pid = target->base;
+	renew_base(&attach);
 	r = check_exe(&attach);
-	if (r == 0)
-		r = read_auxv(&attach, &auxv);
-	if (r < 0 || !has_executed_anew(target, &auxv))
+	if (r < 0 || !has_executed_anew(target))
 		return r;
 	buf_clear(&target->auxv);
 	return attach_to(&attach);
 }
+
+/* ---- reading ---- */
 
 static int by_tid(const void *a, const void *b)
 {
@@ -454,20 +529,50 @@ static int by_tid(const void *a, const void *b)
 	return (one->tid > other->tid) - (one->tid < other->tid);
 }
 
-int probe_target_threads(const struct probe_target *target, struct probe_readings *ret_readings,
-			 enum probe_fatal *ret_fatal, struct ktstr_error *err)
+static int find_threads(const struct probe_target *target, struct probe_readings *readings,
+			enum probe_fatal *fatal, struct ktstr_error *err)
 {
-	AUTO(probe_readings_done) struct probe_readings readings = {0};
-	int r = list_threads(target->pid, &readings);
+	int r = list_threads(target->pid, readings);
 
 	if (r < 0) {
-		*ret_fatal = PROBE_FATAL_TID_ENUMERATION_FAILURE;
+		*fatal = PROBE_FATAL_TID_ENUMERATION_FAILURE;
 		return error_set(err, r, "process %d: list its threads (/proc/%d/task): %s",
 				 (int)target->pid, (int)target->pid, strerrordesc_np(-r));
 	}
-	*ret_fatal = PROBE_FATAL_NONE;
-	if (readings.len)
-		qsort(readings.at, readings.len, sizeof(*readings.at), by_tid);
-	*ret_readings = TAKE(readings, (struct probe_readings){0});
+	if (readings->len)
+		qsort(readings->at, readings->len, sizeof(*readings->at), by_tid);
 	return 0;
+}
+
+int probe_target_read(struct probe_target *target, bool identity, uint64_t timeout_ns,
+		      const atomic_bool *cancel, struct probe_readings *ret_readings,
+		      enum probe_fatal *ret_fatal, struct ktstr_error *err)
+{
+	struct deadline deadline = deadline_in(REST_NS);
+
+	for (;;) {
+		AUTO(probe_readings_done) struct probe_readings readings = {0};
+		size_t done, count;
+		int r;
+
+		*ret_fatal = PROBE_FATAL_NONE;
+		r = find_threads(target, &readings, ret_fatal, err);
+		if (r < 0)
+			return r;
+		count = readings.len;
+		done = threads_read(target, readings.at, count, identity, timeout_ns, cancel);
+		if (!has_executed_anew(target)) {
+			readings.len = done;
+			*ret_readings = TAKE(readings, (struct probe_readings){0});
+			return done < count;
+		}
+		if (deadline_passed(deadline)) {
+			*ret_fatal = PROBE_FATAL_OTHER;
+			return error_set(err, -EAGAIN, "process %d: for 2 s it executed its file anew whenever "
+					 "it was read; try again", (int)target->pid);
+		}
+		r = probe_target_renew(target, ret_fatal, err);
+		if (r < 0)
+			return r;
+	}
 }

@@ -20,4 +20,11 @@ struct probe_target {
 	uint64_t allocated, deallocated; /* into the TLS block */
 };
 
+/*
+ * thread.c: fill in readings[].tid's numbers, as probe_target_read() does for all of them; returns how
+ * many were touched before *cancel was true.
+ */
+size_t threads_read(const struct probe_target *target, struct probe_reading *readings, size_t count,
+		    bool identity, uint64_t timeout_ns, const atomic_bool *cancel);
+
 #endif

@@ -30,6 +30,7 @@
 #define SPIN_NS (100 * NS_PER_US)
 #define NAP_NS (20 * NS_PER_US)
 #define HURRY_NICE (-20)
+#define PATIENCE 10               /* timeouts for a thread that only waits for a CPU to stop on */
 #define SPAN_BYTES_MAX 4104
 
 #ifndef PTRACE_EVENT_STOP
@@ -52,27 +53,41 @@ struct job {
 	bool is_stuck;          /* the last one did not stop: only our end lets it go */
 };
 
+static bool is_cancelled(const struct job *job)
+{
+	return job->cancel && atomic_load(job->cancel);
+}
+
 static void fail(struct probe_reading *reading, enum probe_step step, int code)
 {
 	reading->failed = step;
 	reading->code = code;
 }
 
+/* As in /proc/TID/stat; 'X' when it is gone. */
+static char state_of(pid_t tid)
+{
+	AUTO(free) char *path = xasprintf("/proc/%d/stat", (int)tid);
+	AUTO(buf_done) struct buf stat = {0};
+	char comm[64], state;
+	uint64_t start;
+
+	if (file_read(AT_FDCWD, path, 1 << 16, &stat, NULL) < 0 ||
+	    stat_parse(sv_bytes(stat.data, stat.len), comm, sizeof(comm), &state, &start) < 0)
+		return 'X';
+	return state;
+}
+
 /* Who traces it already; 0 for nobody. *ret_ended: it is a zombie. */
 static pid_t look_at_refused(pid_t tid, bool *ret_ended)
 {
-	AUTO(free) char *stat_path = xasprintf("/proc/%d/stat", (int)tid);
-	AUTO(free) char *status_path = xasprintf("/proc/%d/status", (int)tid);
-	AUTO(buf_done) struct buf stat = {0};
+	AUTO(free) char *path = xasprintf("/proc/%d/status", (int)tid);
 	AUTO(buf_done) struct buf status = {0};
-	char comm[64], state = 0;
-	uint64_t start;
+	char state = state_of(tid);
 	uint32_t tracer = 0;
 
-	*ret_ended = file_read(AT_FDCWD, stat_path, 1 << 16, &stat, NULL) < 0 ||
-		     stat_parse(sv_bytes(stat.data, stat.len), comm, sizeof(comm), &state, &start) < 0 ||
-		     state == 'Z' || state == 'X';
-	if (file_read(AT_FDCWD, status_path, 1 << 16, &status, NULL) == 0)
+	*ret_ended = state == 'Z' || state == 'X';
+	if (file_read(AT_FDCWD, path, 1 << 16, &status, NULL) == 0)
 		(void)status_number(sv_bytes(status.data, status.len), "TracerPid:", &tracer);
 	return (pid_t)tracer;
 }
@@ -81,11 +96,13 @@ static pid_t look_at_refused(pid_t tid, bool *ret_ended)
  * Until the thread has stopped. wait4() has no deadline and SIGCHLD belongs to the program that we
  * are a part of, so ask again and again: at first without sleeping, because the thread needs a few
  * microseconds, perhaps of this very CPU, and stands still for as long as we sleep afterwards.
- * *ret_running_ns is when it had not stopped yet.
+ * *ret_running_ns is when it had not stopped yet. One that is not asleep will stop once it gets a CPU,
+ * which on a busy machine takes longer than timeout_ns: -EAGAIN, where it does not get any.
  */
-static int wait_for_stop(pid_t tid, uint64_t timeout_ns, int *ret_status, uint64_t *ret_running_ns)
+static int wait_for_stop(const struct job *job, pid_t tid, int *ret_status, uint64_t *ret_running_ns)
 {
 	const uint64_t begin = clock_ns();
+	unsigned timeouts = 0;
 
 	*ret_running_ns = begin;
 	for (;;) {
@@ -97,8 +114,12 @@ static int wait_for_stop(pid_t tid, uint64_t timeout_ns, int *ret_status, uint64
 		if (found < 0)
 			return errno == ECHILD ? -ESRCH : -errno;
 		*ret_running_ns = asked;
-		if (asked - begin > timeout_ns)
-			return -ETIMEDOUT;
+		if (asked - begin > (timeouts + 1) * job->timeout_ns) {
+			if (state_of(tid) == 'D')
+				return -ETIMEDOUT;
+			if (++timeouts == PATIENCE || is_cancelled(job))
+				return -EAGAIN;
+		}
 		if (asked - begin < SPIN_NS)
 			sched_yield();
 		else
@@ -156,7 +177,9 @@ static void read_stopped(const struct probe_target *target, struct probe_reading
 		fail(reading, PROBE_STEP_GET_REGSET, r);
 		return;
 	}
-	if (pointer == 0 || pointer % 8) {
+	if (pointer == 0)        /* execve() has just been: no thread-local storage yet, and no jemalloc */
+		return;
+	if (pointer % 8) {
 		fail(reading, PROBE_STEP_ARITHMETIC, -ENXIO);
 		return;
 	}
@@ -183,8 +206,7 @@ static int seize(struct probe_reading *reading)
 }
 
 /* On every way out of here the thread is let go, or *ret_stuck. */
-static void read_thread(const struct probe_target *target, uint64_t timeout_ns,
-			struct probe_reading *reading, bool *ret_stuck)
+static void read_thread(const struct job *job, struct probe_reading *reading, bool *ret_stuck)
 {
 	uint64_t running_ns;
 	uintptr_t signal = 0;
@@ -198,7 +220,7 @@ static void read_thread(const struct probe_target *target, uint64_t timeout_ns,
 		fail(reading, PROBE_STEP_INTERRUPT, *ret_stuck ? r : -ESRCH);
 		return;
 	}
-	r = wait_for_stop(reading->tid, timeout_ns, &status, &running_ns);
+	r = wait_for_stop(job, reading->tid, &status, &running_ns);
 	if (r < 0) {
 		bool has_ended = r == -ESRCH;
 
@@ -210,7 +232,7 @@ static void read_thread(const struct probe_target *target, uint64_t timeout_ns,
 	}
 	if (status >> 16 != PTRACE_EVENT_STOP)
 		signal = (uintptr_t)WSTOPSIG(status);
-	read_stopped(target, reading);
+	read_stopped(job->target, reading);
 	/* ESRCH: SIGKILL has ended it meanwhile */
 	(void)ptrace(PTRACE_DETACH, reading->tid, 0, signal);
 	reading->stopped_ns = clock_ns() - running_ns;
@@ -244,14 +266,13 @@ static void *work(void *arg)
 
 	hurry();
 	job->tracer = gettid();
-	while (job->done < job->count && !job->is_stuck &&
-	       !(job->cancel && atomic_load(job->cancel))) {
+	while (job->done < job->count && !job->is_stuck && !is_cancelled(job)) {
 		struct probe_reading *reading = &job->readings[job->done];
 
 		*reading = (struct probe_reading){.tid = reading->tid};
 		if (job->identity)
 			read_identity(job->target->pid, reading);
-		read_thread(job->target, job->timeout_ns, reading, &job->is_stuck);
+		read_thread(job, reading, &job->is_stuck);
 		job->done++;
 	}
 	return NULL;
@@ -289,8 +310,8 @@ static bool run_tracer(struct job *job)
 	return true;
 }
 
-size_t probe_target_read(const struct probe_target *target, struct probe_reading *readings,
-			 size_t count, bool identity, uint64_t timeout_ns, const atomic_bool *cancel)
+size_t threads_read(const struct probe_target *target, struct probe_reading *readings, size_t count,
+		    bool identity, uint64_t timeout_ns, const atomic_bool *cancel)
 {
 	struct job job = {
 		.target = target,
@@ -301,7 +322,7 @@ size_t probe_target_read(const struct probe_target *target, struct probe_reading
 		.cancel = cancel,
 	};
 
-	while (job.done < count && !(cancel && atomic_load(cancel)) && run_tracer(&job))
+	while (job.done < count && !is_cancelled(&job) && run_tracer(&job))
 		;
 	return job.done;
 }

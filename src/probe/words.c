@@ -59,6 +59,8 @@ void probe_reading_explain(const struct probe_reading *reading, struct buf *ret_
 		buf_str(ret_text, "the thread has ended");
 	else if (reading->code == -ETIMEDOUT)
 		buf_str(ret_text, "it did not stop in time: uninterruptible sleep");
+	else if (reading->code == -EAGAIN && reading->failed == PROBE_STEP_WAITPID)
+		buf_str(ret_text, "it got no CPU to stop on: the machine is too busy");
 	else if (reading->code == -EPERM && reading->failed == PROBE_STEP_SEIZE)
 		explain_refusal(reading, ret_text);
 	else if (reading->failed == PROBE_STEP_ARITHMETIC)

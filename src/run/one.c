@@ -305,6 +305,21 @@ char *wprof_keep(const struct test_plan *plan, const struct session *session, st
 	return TAKE_PTR(name);
 }
 
+/* With the programs of this host that the plan asks for; config->scheduler and ->wprof are found here. */
+static int make_request(struct request_config config, struct buf *ret_request, struct ktstr_error *err)
+{
+	const struct test_plan *plan = config.plan;
+	AUTO(free) char *scheduler = NULL;
+	int r = 0;
+
+	if (plan->wprof && !config.shell)
+		r = wprof_find(&config.wprof, err);
+	if (r == 0 && plan->has_scheduler)
+		r = scheduler_find(&plan->scheduler, plan->program, &scheduler, err);
+	config.scheduler = scheduler;
+	return r < 0 ? r : request_build(&config, ret_request, err);
+}
+
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
 	      const char *plugin, const struct strings *probes, struct dumped *dumped,
 	      struct session *ret_session, struct ktstr_error *err)
@@ -312,11 +327,9 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 	const struct test_plan *plan = run_plan(config, index);
 	AUTO(template_done) struct template template = {.lock_fd = -1};
 	AUTO(buf_done) struct buf request = {0};
-	AUTO(free) char *scheduler = NULL;
-	bool wprof = plan->wprof && !shell;
-	AUTO(free) char *cmdline = extra_cmdline(plan, wprof);
+	AUTO(free) char *cmdline = extra_cmdline(plan, plan->wprof && !shell);
 	struct stage_arg stage_arg = {.config = config, .index = index};
-	struct request_config request_config = {
+	const struct request_config request_config = {
 		.plan = plan,
 		.shell = shell,
 		.probes = probes,
@@ -357,15 +370,8 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 		.on_stage = on_stage,
 		.arg = &stage_arg,
 	};
-	int r = 0;
+	int r = make_request(request_config, &request, err);
 
-	if (wprof)
-		r = wprof_find(&request_config.wprof, err);
-	if (r == 0 && plan->has_scheduler)
-		r = scheduler_find(&plan->scheduler, plan->program, &scheduler, err);
-	request_config.scheduler = scheduler;
-	if (r == 0)
-		r = request_build(&request_config, &request, err);
 	if (r < 0)
 		return r;
 	session_config.request = sv_bytes(request.data, request.len);
@@ -430,7 +436,6 @@ static int run_on_host(const struct run_config *config, size_t index, struct res
 	return r;
 }
 
-/* What the host or the kernel cannot give is a skip with its reason. */
 /* The files of a directory in their order, for a report. The caller's; NULL: there are none. */
 static char *file_names(const char *dir)
 {
@@ -446,6 +451,7 @@ static char *file_names(const char *dir)
 	return names.len ? buf_take(&names) : NULL;
 }
 
+/* What the host or the kernel cannot give is a skip with its reason. */
 static bool can_run(const struct run_config *config, const struct test_plan *plan,
 		    struct outcome *outcome)
 {
@@ -465,6 +471,27 @@ static bool can_run(const struct run_config *config, const struct test_plan *pla
 		outcome_skip(outcome, "the guest wants %u CPUs under KVM, this host has %ld",
 			     topology_cpus(&plan->topology), host_cpus);
 	return outcome->state != KTSTR_SKIP;
+}
+
+int run_check(const struct run_config *config, struct ktstr_error *err)
+{
+	for (size_t i = 0; i < run_count(config); i += config->rounds) {
+		AUTO(result_done) struct result skipped = {0};
+		AUTO(buf_done) struct buf request = {0};
+		const struct request_config request_config = {
+			.plan = run_plan(config, i),
+			.mode = config->mode,
+			.seed = config->seed,
+		};
+		int r;
+
+		if (request_config.plan->host_only || !can_run(config, request_config.plan, &skipped.outcome))
+			continue;
+		r = make_request(request_config, &request, err);
+		if (r < 0)
+			return error_wrap(err, r, "test %s", request_config.plan->name);
+	}
+	return 0;
 }
 
 int one_run(const struct run_config *config, size_t index, struct result *ret_result)

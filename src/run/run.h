@@ -394,6 +394,12 @@ struct run_config {
 size_t run_count(const struct run_config *config);
 
 /*
+ * Whether each test has what its guest is given: programs, libraries, files, which no seed changes.
+ * The first that has not is the error. Tests that will be skipped are not asked.
+ */
+int run_check(const struct run_config *config, struct ktstr_error *err);
+
+/*
  * Run all plans. In det, rounds with the same seed must have the same outcome: one that has not
  * fails, and says what the first difference is. Only our own failures return.
  */

@@ -95,9 +95,11 @@ static int send_command(struct qmp *qmp, const char *command, json_t *arguments,
 	AUTO(free) char *text = json_dumps(message, JSON_COMPACT);
 	AUTO(free) char *line = xasprintf("%s\n", text ?: "");
 
-	if (send(qmp->fd, line, strlen(line), MSG_NOSIGNAL) != (ssize_t)strlen(line))
-		return error_sys(err, "QMP: send %s", command);
-	return 0;
+	if (send(qmp->fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line))
+		return 0;
+	if (errno == EPIPE)
+		return error_set(err, -ECONNRESET, "%s: QMP: QEMU hung up", command);
+	return error_sys(err, "QMP: send %s", command);
 }
 
 int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, struct deadline deadline,

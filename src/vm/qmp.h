@@ -27,7 +27,7 @@ int qmp_handshake(struct qmp *qmp, struct deadline deadline, struct ktstr_error 
 
 /*
  * Execute a command and wait for its reply. arguments (NULL: none) is a reference that this takes
- * over; ret_return may be NULL.
+ * over; ret_return may be NULL. -ECONNRESET: the peer has hung up, before the command or after it.
  */
 int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, struct deadline deadline,
 		json_t **ret_return, struct ktstr_error *err);

@@ -191,6 +191,13 @@ static uint64_t open_wait_ns(const struct worker_evidence *evidence)
 	return open_ns < room_ns ? open_ns : room_ns;
 }
 
+uint64_t evidence_waited_ns(const struct worker_evidence *evidence)
+{
+	if (!evidence->before.counted || !evidence->after.counted)
+		return 0;
+	return less(evidence->after.wait_ns, evidence->before.wait_ns) + open_wait_ns(evidence);
+}
+
 static void add_counters(struct worker_report *report, const struct worker_evidence *evidence)
 {
 	const struct task_sample *before = &evidence->before, *after = &evidence->after;
@@ -199,7 +206,7 @@ static void add_counters(struct worker_report *report, const struct worker_evide
 		return;
 	report->sched_run_ns = less(after->run_ns, before->run_ns);
 	report->timeslices = less(after->timeslices, before->timeslices);
-	report->run_delay_ns = less(after->wait_ns, before->wait_ns) + open_wait_ns(evidence);
+	report->run_delay_ns = evidence_waited_ns(evidence);
 }
 
 /* What a worker would have written at its end. */

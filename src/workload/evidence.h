@@ -54,10 +54,13 @@ struct worker_evidence {
 };
 
 /*
- * Fill in what the parent knows. The kernel adds a wait to schedstat when it is over, so a task in
- * state R that has not come to its next checkpoint gets the time since then added, as far as the
- * time from release to `after` has room for it beside the time that it ran.
+ * How long it has waited for a CPU, from `before` to `after`. The kernel adds a wait to schedstat when
+ * it is over, so a task in state R that has not come to its next checkpoint gets the time since then
+ * added, as far as the time from release to `after` has room for it beside the time that it ran.
  */
+uint64_t evidence_waited_ns(const struct worker_evidence *evidence);
+
+/* Fill in what the parent knows. */
 void report_complete(struct worker_report *report, const struct worker_evidence *evidence);
 
 #endif

@@ -236,16 +236,16 @@ struct workers_progress workers_progress(struct workers *workers)
 
 	for (size_t i = 0; i < workers->count; i++) {
 		struct hand *hand = &workers->hands[i];
-		const struct task_sample *before = &hand->evidence.before;
-		struct task_sample now =
-			task_sample_counters(workers->proc_fd, workers_tid(workers, i));
+		struct worker_evidence so_far = hand->evidence;
 
+		so_far.after = task_sample_counters(workers->proc_fd, workers_tid(workers, i));
+		so_far.since_ns = since_when(hand->slot, so_far.after.at_ns);
 		sum.iterations +=
 			__atomic_load_n(&hand->slot->report.iterations, __ATOMIC_RELAXED);
-		if (!before->counted || !now.counted)
+		if (!so_far.before.counted || !so_far.after.counted)
 			continue;
-		sum.cpu_ns += now.run_ns - before->run_ns;
-		sum.wait_ns += now.wait_ns - before->wait_ns;
+		sum.cpu_ns += so_far.after.run_ns - so_far.before.run_ns;
+		sum.wait_ns += evidence_waited_ns(&so_far);
 	}
 	return sum;
 }

@@ -9,7 +9,7 @@ dir=$(mktemp -d) || exit 1
 chmod 755 "$dir"
 mkfifo "$dir/ready"
 jobs=()
-count=0
+. "$(dirname "$0")/../tap.sh"
 jemalloc=$(ldconfig -p | sed -n 's/.*libjemalloc\.so\.2 .*=> //p' | head -n 1)
 
 cleanup() {
@@ -23,23 +23,8 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# check WORDS STATUS: a TAP line; on failure what the last run said
-check() {
-	count=$((count + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $count - $1"
-	else
-		echo "not ok $count - $1"
-		tail -n 5 "$dir/out" "$dir/err" 2>/dev/null | cut -c1-300 | sed 's/^/# /'
-	fi
-}
-skip() {
-	count=$((count + 1))
-	if [ "${KTSTR_MUST_RUN:-}" = 1 ]; then
-		echo "not ok $count - $1: must run, but $2"
-	else
-		echo "ok $count - $1 # SKIP $2"
-	fi
+said() {
+	tail -n 5 "$dir/out" "$dir/err" 2>/dev/null | cut -c1-300
 }
 ctprof() { # arguments; its status in $status
 	"$ktstr" ctprof "$@" >"$dir/out" 2>"$dir/err"
@@ -215,4 +200,4 @@ while read -r line; do
 	*) : >"$dir/out"; check "top: ${line#not ok }" 1 ;;
 	esac
 done < <(python3 "$top" "$ktstr" 2>"$dir/err"; echo "ok the user came to the end" )
-echo "1..$count"
+plan

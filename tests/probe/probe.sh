@@ -11,7 +11,7 @@ chmod 755 "$dir"
 export KTSTR_CACHE_DIR=$dir/cache
 unset MALLOC_CONF LD_PRELOAD KTSTR_WORKER_READY_MARKER_OVERRIDE
 jobs=()
-count=0
+. "$(dirname "$0")/../tap.sh"
 lib=$(ldconfig -p | sed -n 's/.*libjemalloc\.so\.2 .*=> //p' | head -n 1)
 mib=1048576
 
@@ -41,6 +41,7 @@ missing() { # the reason why a fact cannot run, if there is one
 		root) [ "$(id -u)" -eq 0 ] || echo "needs root" ;;
 		lib) [ -n "$lib" ] || echo "no libjemalloc.so.2 here (Debian: libjemalloc2)" ;;
 		strace) command -v strace >/dev/null || echo "no strace here" ;;
+		realtime) chrt -f 1 true 2>/dev/null || echo "may not start a real-time task" ;;
 		redis) command -v redis-check-rdb >/dev/null || echo "no redis here (Debian: redis-tools)" ;;
 		esac
 	done | head -n 1
@@ -49,17 +50,15 @@ missing() { # the reason why a fact cannot run, if there is one
 run_facts() {
 	local name why
 
-	echo "1..${#facts[@]}"
+	plan ${#facts[@]}
 	for name in "${facts[@]}"; do
-		count=$((count + 1))
 		why=$(missing "${needs[$name]}")
 		if [ -n "$why" ]; then
-			echo "ok $count - $name # SKIP $why"
+			skip "$name" "$why"
 		elif "$name" >"$dir/log" 2>&1; then
-			echo "ok $count - $name"
+			ok "$name"
 		else
-			echo "not ok $count - $name"
-			sed 's/^/# /' "$dir/log"
+			not_ok "$name" <"$dir/log"
 		fi
 	done
 }
@@ -495,6 +494,34 @@ executing_the_same_file_anew_is_followed() {
 	stop
 }
 fact executing_the_same_file_anew_is_followed
+
+# so often that samples meet all that there is of execve() and of a start
+executing_anew_at_any_moment_is_followed() {
+	local words=()
+
+	for _ in {1..30}; do words+=("$victim" exec 5); done
+	start_ready env LD_PRELOAD="$fake" "${words[@]}" "$victim" threads 2 &&
+		json --snapshots 100 --interval-ms 3 && same "$(query '[.snapshots[].threads[].error_kind | values] | length')" 0 &&
+		until_true 10 eval '[ "$(ls "/proc/$pid/task" | wc -l)" -eq 3 ]' && sleep 0.1 && json &&
+		same "$(numbers)" "$(expected 2)"
+	stop
+}
+fact executing_anew_at_any_moment_is_followed
+
+# beside a real-time task it gets 50 ms of every second of its CPU
+a_thread_that_waits_for_a_cpu_is_waited_for() {
+	start_ready env LD_PRELOAD="$fake" taskset -c 0 "$victim" gaps 1 || { stop; return 1; }
+	taskset -c 0 chrt -f 1 bash -c 'ulimit -t 10; while :; do :; done' &
+	jobs+=("$!")
+	sleep 0.1
+	json && sleep 0.1 && json && same "$(numbers)" "[[0,0]]"
+	stop
+	local held=$?
+	kill -KILL "${jobs[-1]}"
+	wait "${jobs[-1]}" 2>/dev/null
+	return $held
+}
+fact a_thread_that_waits_for_a_cpu_is_waited_for realtime
 
 executing_another_file_is_fatal() {
 	start_ready env LD_PRELOAD="$fake" "$victim" exec 300 sleep 20

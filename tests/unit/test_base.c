@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/edits.h"
 #include "test.h"
 
 #include "../fuzz/replay.h"
@@ -310,6 +311,45 @@ TEST(a_file_is_replaced_whole_or_not_at_all)
 	CHECK_EQ(tree_remove(dir, &err), 0);
 	CHECK_EQ(access(dir, F_OK), -1);
 	CHECK_EQ(tree_remove(dir, &err), 0);
+}
+
+TEST(words_are_as_far_apart_as_their_edits)
+{
+	static const struct {
+		const char *a, *b;
+		size_t edits;
+	} cases[] = {
+		{"", "", 0}, {"steady", "steady", 0}, {"STEADY", "steady", 0}, {"", "abc", 3},
+		{"steady", "stedy", 1}, {"steady", "steaddy", 1}, {"steady", "stesdy", 1},
+		{"steady", "setady", 2}, {"kitten", "sitting", 3}, {"abc", "xyz", 3},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CHECK_EQ(edits_between(cases[i].a, cases[i].b), cases[i].edits);
+		CHECK_EQ(edits_between(cases[i].b, cases[i].a), cases[i].edits);
+	}
+}
+
+TEST(a_word_that_is_too_long_is_like_no_other)
+{
+	char longest[EDITS_LEN_MAX + 1], longer[EDITS_LEN_MAX + 2];
+
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	CHECK_EQ(edits_between(longest, longest), 0);
+	CHECK_EQ(edits_between(longest, ""), EDITS_LEN_MAX);
+	CHECK_EQ(edits_between(longest, longer), SIZE_MAX);
+	CHECK_EQ(edits_between(longer, ""), SIZE_MAX);
+}
+
+TEST(a_suggestion_may_differ_more_the_longer_the_word_is)
+{
+	CHECK(edits_between("stedy", "steady") < edits_too_many("stedy"));
+	CHECK(edits_between("abc", "xyz") >= edits_too_many("abc"));
+	CHECK_EQ(edits_too_many(""), 2);
+	CHECK_EQ(edits_too_many("oversubscribed"), 6);
 }
 
 /* --- fuzz targets, on their corpora and around them -------------------------------------------- */

@@ -519,6 +519,69 @@ TEST(a_skip_is_passed_and_skipped)
 	}
 }
 
+TEST(a_records_stats_are_the_totals_that_the_guest_sent)
+{
+	AUTO(result_done) struct result result = {0};
+	json_t *record;
+	const json_t *stats;
+
+	CHECK_EQ(read_text(&result.outcome,
+			   "{\"state\":\"pass\",\"cgroups\":[{\"name\":\"cg_0\",\"workers\":2,\"migrations\":4}],"
+			   "\"totals\":{\"total_workers\":3,\"worst_wake_latency_cv\":0.5,"
+			   "\"worst_page_locality\":0.75,\"worst_cross_node_migration_ratio\":0.25}}", NULL), 0);
+	record = result_to_json(&result);
+	stats = json_object_get(record, "stats");
+	CHECK_EQ(record_number(stats, "total_workers"), 3);        /* and not what its cgroups add up to */
+	CHECK(!json_object_get(stats, "total_migrations"));
+	CHECK(json_equal(stats, json_object_get(json_object_get(json_object_get(record, "outcome"), "stats"),
+						"totals")));
+	json_decref(record);
+}
+
+TEST(a_record_repeats_what_payloads_measured_and_what_changed_when)
+{
+	AUTO(result_done) struct result result = {0};
+	json_t *record;
+	const json_t *metrics, *events;
+
+	CHECK_EQ(read_text(&result.outcome,
+			   "{\"state\":\"pass\",\"payloads\":[{\"payload_index\":0,\"payload\":\"fio\",\"exit_code\":0,"
+			   "\"metrics\":[{\"name\":\"iops\",\"value\":1.5}]},{\"payload\":\"true\"}],"
+			   "\"timeline\":[{\"name\":\"shrink\",\"step\":1,\"op_kinds\":[\"set_cpuset\"]}]}", NULL), 0);
+	record = result_to_json(&result);
+	metrics = json_object_get(record, "metrics");
+	events = json_object_get(record, "stimulus_events");
+	CHECK_EQ(json_array_size(metrics), 2);
+	CHECK_STR(record_text(json_array_get(metrics, 0), "payload"), "fio");
+	CHECK_EQ(json_array_size(json_object_get(json_array_get(metrics, 0), "metrics")), 1);
+	CHECK_EQ(json_array_size(events), 1);
+	CHECK_STR(record_text(json_array_get(events, 0), "name"), "shrink");
+	CHECK_EQ(record_number(json_array_get(events, 0), "step"), 1);
+	json_decref(record);
+}
+
+TEST(a_records_lists_are_empty_where_its_outcome_has_none)
+{
+	static const char *const outcomes[] = {
+		"{\"state\":\"pass\"}", "{\"state\":\"pass\",\"stats\":null}",
+		"{\"state\":\"pass\",\"stats\":{\"payloads\":null,\"timeline\":7}}",
+		"{\"state\":\"pass\",\"stats\":{\"payloads\":{},\"timeline\":\"[]\",\"totals\":[]}}",
+	};
+
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++) {
+		json_t *record = record_new();
+
+		json_object_set_new(record, "outcome", json_loads(outcomes[i], 0, NULL));
+		record_derive(record);
+		CHECK(json_is_array(json_object_get(record, "metrics")));
+		CHECK_EQ(json_array_size(json_object_get(record, "metrics")), 0);
+		CHECK(json_is_array(json_object_get(record, "stimulus_events")));
+		CHECK_EQ(json_array_size(json_object_get(record, "stimulus_events")), 0);
+		CHECK(json_is_null(json_object_get(record, "stats")));
+		json_decref(record);
+	}
+}
+
 static json_t *stats_of(const char *cgroups)
 {
 	AUTO(free) char *text = xasprintf("{\"stats\":{\"cgroups\":%s}}", cgroups);

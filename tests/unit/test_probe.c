@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <link.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -65,6 +66,19 @@ TEST(fatal_tags_and_steps_are_to_the_letter)
 		CHECK_STR(probe_fatal_tag((enum probe_fatal)i), tags[i]);
 	for (int i = 0; i < PROBE_STEP_COUNT; i++)
 		CHECK_STR(probe_step_word((enum probe_step)i), steps[i]);
+}
+
+TEST(a_thread_that_does_not_stop_sleeps_or_waits_for_a_cpu)
+{
+	struct probe_reading reading = {.failed = PROBE_STEP_WAITPID, .code = -ETIMEDOUT};
+	AUTO(buf_done) struct buf text = {0};
+
+	probe_reading_explain(&reading, &text);
+	CHECK_HAS(buf_text(&text), "uninterruptible sleep");
+	buf_clear(&text);
+	reading.code = -EAGAIN;
+	probe_reading_explain(&reading, &text);
+	CHECK_HAS(buf_text(&text), "no CPU to stop on");
 }
 
 TEST(a_refusal_says_what_helps)
@@ -412,11 +426,29 @@ TEST(modules_that_are_not_there_are_not_found)
 	memory[DYNAMIC + 3] = 0;
 	CHECK_EQ(find_place(0x7000, &place, &err), -EAGAIN);
 	CHECK_HAS(err.msg, "just starting");
+	CHECK(linker_is_busy(1, fake_read, ADDRESS(PHDRS), 2));
 	memory[DYNAMIC + 2] = DT_NULL;
 	CHECK_EQ(find_place(0x7000, &place, &err), -ENOENT);
 	build_process(0, 0);
 	memory[MODULE_B + 5] = UINT64_MAX;
 	CHECK_EQ(find_place(0x7000, &place, &err), -EBADMSG);
+}
+
+/* Before RT_CONSISTENT a module may be in the list without its place for thread-local storage. */
+TEST(while_modules_are_loaded_none_has_a_place)
+{
+	struct tls_place place;
+	struct ktstr_error err = {0};
+
+	build_process(0, 2);
+	memory[R_DEBUG + 3] = RT_ADD;
+	CHECK_EQ(find_place(0x7000, &place, &err), -EAGAIN);
+	CHECK_HAS(err.msg, "loading a library");
+	CHECK(linker_is_busy(1, fake_read, ADDRESS(PHDRS), 2));
+	memory[R_DEBUG + 3] = RT_CONSISTENT;
+	CHECK(!linker_is_busy(1, fake_read, ADDRESS(PHDRS), 2));
+	memory[DYNAMIC + 3] = 8;              /* where nothing is: no reason to wait */
+	CHECK(!linker_is_busy(1, fake_read, ADDRESS(PHDRS), 2));
 }
 
 /* ---- files ---- */

@@ -287,6 +287,20 @@ TEST(qmp_that_hangs_up_mid_reply_is_an_error)
 	CHECK_STR(err.msg, "qmp_capabilities: QMP: QEMU hung up");
 }
 
+/* A guest that powers off takes QEMU with it, which may be before we tell QEMU to end. */
+TEST(qmp_that_has_hung_up_before_a_command_is_the_same_error)
+{
+	AUTO(qmp_done) struct qmp qmp;
+	struct ktstr_error err = {0};
+	int ends[2];
+
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	qmp_init(&qmp, ends[0]);
+	fd_close(ends[1]);
+	CHECK_EQ(qmp_execute(&qmp, "quit", NULL, deadline_in(NS_PER_S), NULL, &err), -ECONNRESET);
+	CHECK_STR(err.msg, "quit: QMP: QEMU hung up");
+}
+
 TEST(qmp_nonsense_is_an_error)
 {
 	AUTO(qmp_done) struct qmp qmp;

@@ -6,6 +6,7 @@ set -u
 ktstr=$1 program=$2
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/../tap.sh"
 
 # name | state | kind | words
 table='
@@ -40,17 +41,7 @@ done
 "$ktstr" test --mode det --format json -o "$work/json" "$program" 2>"$work/log"
 status=$?
 rows=$(grep -c '|' <<<"$table")
-echo "1..$((rows + 2))"
-n=0
-check() { # description, 0 for ok, words for a failure
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		sed 's/^/# /' <<<"$3"
-	fi
-}
+plan $((rows + 3))
 
 while IFS='|' read -r name state kind words; do
 	name=${name// /} state=${state// /} kind=${kind// /} words=${words# }
@@ -61,6 +52,12 @@ while IFS='|' read -r name state kind words; do
 		<<<"$have" >"$work/match" 2>&1
 	check "$name is $state ($kind)" $? "wanted \"$words\", have: $have"
 done <<<"$table"
+
+# of its two workers one waited all the time, for a CPU that it never got
+jq -e '.tests[] | select(.test_name == "starved").outcome.stats.timeline | [.[-1], .[0]] |
+	(map(.wait_ns) | .[0] - .[1]) >= 0.95 * (map(.elapsed_ns) | .[0] - .[1])' "$work/json" >"$work/match" 2>&1
+check "a wait that does not end is in the timeline" $? \
+	"$(jq -c '.tests[] | select(.test_name == "starved").outcome.stats.timeline' "$work/json")"
 
 test "$(jq '.tests | length' "$work/json")" = "$rows"
 check "every test of the program is in the table" $? "$(jq -c '[.tests[].test_name]' "$work/json")"

@@ -7,21 +7,15 @@ ktstr=$1 dumped=$2 broken=$3
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs
-n=0
+. "$(dirname "$0")/../tap.sh"
 # the names under which broken.c declares the fixture
 for name in STARVER STALLER QUITTER; do
 	export "KTSTR_SCHEDULER_BIN_$name=$KTSTR_SCHEDULER"
 done
 
-check() { # words, status
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		tail -n 20 "$work/out" "$work/err" 2>/dev/null | sed 's/^/# /'
-		[ -n "${dump:-}" ] && [ -s "$dump" ] && jq -c 'del(.maps, .vcpu_regs)' "$dump" | cut -c1-3000 | sed 's/^/# /'
-	fi
+said() {
+	tail -n 20 "$work/out" "$work/err" 2>/dev/null
+	[ -n "${dump:-}" ] && [ -s "$dump" ] && jq -c 'del(.maps, .vcpu_regs)' "$dump" | cut -c1-3000
 }
 run() { # status, arguments: output in $work/out, the dump's path in $dump, the test's directory in $dir
 	local want=$1 have
@@ -107,4 +101,4 @@ run 1 -m det --no-template --exact kernel_panics --topology 2n2l2c1t --memory-mi
 check "two nodes and memory above 4 GiB, booted from cold" $?
 run 64 -m det --dump perhaps "$dumped"
 check "--dump perhaps is wrong usage" $?
-echo "1..$n"
+plan

@@ -1,29 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# explore.sh KTSTR RACY - `ktstr explore` finds the seeds that show a race, and each of them shows it
+# explore.sh KTSTR RACY BROKEN - `ktstr explore` finds the seeds that show a race, and each of them shows it
 # again, exactly, whenever it is replayed. KTSTR_EXPLORE_SEEDS (12) seeds are explored, and each that
-# fails is replayed KTSTR_EXPLORE_REPLAYS (2) times. Prints TAP.
+# fails is replayed KTSTR_EXPLORE_REPLAYS (2) times. What no seed can change is told once. Prints TAP.
 set -uo pipefail
-ktstr=$1 racy=$2
+ktstr=$1 racy=$2 broken=$3
 seeds=${KTSTR_EXPLORE_SEEDS:-12} replays=${KTSTR_EXPLORE_REPLAYS:-2}
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 export KTSTR_RUNS_DIR=$dir/runs
-count=0
-
-fact() {
-	local name=$1
-
-	shift
-	count=$((count + 1))
-	if "$@" >"$dir/log" 2>&1; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-		tail -n 40 "$dir/log" | sed 's/^/# /'
-	fi
-}
+. "$(dirname "$0")/../tap.sh"
 
 # results whose state is $1
 results() {
@@ -59,10 +46,42 @@ replayed() {
 	done
 }
 
+# explore_broken STATUS TEST: into "$dir/broken"
+explore_broken() {
+	env -u KTSTR_SCHEDULER "$ktstr" explore --mode det --seeds 5..8 --exact "$2" "$broken" \
+		>"$dir/broken" 2>&1
+	[ $? -eq "$1" ] || { cat "$dir/broken"; return 1; }
+}
+
+# told COUNT WORDS: so many lines have them
+told() {
+	[ "$(grep -cF -- "$2" "$dir/broken")" -eq "$1" ] || { echo "not $1 times: $2"; cat "$dir/broken"; return 1; }
+}
+
+missing_program() {
+	local records
+
+	records=$(find "$KTSTR_RUNS_DIR" -name result.json | wc -l)
+	explore_broken 3 scheduler_not_found && told 1 "no seed can run: test scheduler_not_found: scheduler nowhere" &&
+		told 0 "seed 5" && [ "$(find "$KTSTR_RUNS_DIR" -name result.json | wc -l)" -eq "$records" ]
+}
+
+same_error() {
+	explore_broken 3 body_could_not_find_out && told 1 "the moon was in the way" && told 1 "--seed 5" &&
+		told 0 "--seed 6" && told 1 "the same for 3 more: seeds 6 to 8" && told 1 "4 seeds: 0 failed, 4 without"
+}
+
+same_failure() {
+	explore_broken 1 kernel_panics && told 4 "Kernel panic" && told 1 "--seed 8" && told 0 "the same for"
+}
+
 exec 3>&1
-echo 1..4
+plan 7
 fact explore_reports_that_seeds_fail explored
 fact some_seeds_show_the_race some_seeds_show_it
 fact each_failing_seed_has_a_command each_has_a_command
 failing=$(results fail)
 fact each_failing_seed_fails_the_same_way_when_replayed replayed
+fact a_program_that_is_missing_ends_it_before_the_first_seed missing_program
+fact an_error_that_all_seeds_have_is_told_once same_error
+fact failures_of_all_seeds_are_each_told same_failure

@@ -115,12 +115,61 @@ KTSTR_TEST(P5_a_killed_handle_is_consumed, .workloads = KTSTR_PAYLOADS(&sleeper)
 	return r;
 }
 
-/* what it forgets must not outlive it: the guest would say so when it is cleaned up */
+/* "0::/ktstr/forgotten", as in /proc/PID/cgroup; empty when it cannot be read */
+static void cgroup_of(pid_t pid, char *text, int size)
+{
+	char path[32];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	file = fopen(path, "re");
+	text[0] = '\0';
+	if (file && !fgets(text, size, file))
+		text[0] = '\0';
+	if (file)
+		fclose(file);
+}
+
 KTSTR_TEST(P8_a_body_may_forget_a_handle, .workloads = KTSTR_PAYLOADS(&sleeper))
 {
 	struct ktstr_payload_handle *handle;
+	char cgroup[256];
+	int r = SPAWN(.payload = &sleeper, .cgroup = "forgotten");
 
-	return SPAWN(.payload = &sleeper, .cgroup = "forgotten");
+	if (r < 0)
+		return r;
+	cgroup_of(ktstr_payload_pid(handle), cgroup, sizeof(cgroup));
+	printf("forgot %d in %s", ktstr_payload_pid(handle), cgroup);
+	return 0;
+}
+
+/* the test above in a process of its own: when that has ended, nothing of its payload is left */
+KTSTR_TEST(P8_a_forgotten_payload_ends_with_its_body, .workloads = KTSTR_PAYLOADS(&sleeper, &shell))
+{
+	char self[256] = "", command[512], cgroup[256], path[512];
+	const struct ktstr_payload_metrics *metrics;
+	pid_t pid;
+	int r;
+
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		return ktstr_error_sys(err, "readlink /proc/self/exe");
+	snprintf(command, sizeof(command), "exec %s --ktstr-test-fn P8_a_body_may_forget_a_handle", self);
+	r = RUN(.payload = &shell, .args = KTSTR_ARGS(command));
+	if (r < 0)
+		return r;
+	if (metrics->exit_code != 0 ||
+	    sscanf(metrics->stdout_tail, "forgot %d in 0::%255s", &pid, cgroup) != 2) {
+		FAIL("exit code %d: %s%s", metrics->exit_code, metrics->stdout_tail, metrics->stderr_tail);
+		return 0;
+	}
+	if (kill(pid, 0) == 0 || errno != ESRCH)
+		FAIL("process %d is still there", pid);
+	if (!strstr(cgroup, "/forgotten"))
+		FAIL("it ran in cgroup %s", cgroup);
+	snprintf(path, sizeof(path), "/sys/fs/cgroup%s", cgroup);
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		FAIL("cgroup %s is still there", cgroup);
+	return 0;
 }
 
 KTSTR_TEST(P7_an_exit_code_is_no_error_without_a_check, .workloads = KTSTR_PAYLOADS(&shell))

@@ -10,18 +10,8 @@ trap 'pkill -9 -f "$work/runs"; rm -rf "$work"' EXIT
 quick=(--exact a_passing_test_may_say_something "$suite")
 cold=(--no-template "${quick[@]}")        # long enough to be interrupted
 store=$work/runs/runs.sqlite
-n=0
+. "$(dirname "$0")/../tap.sh"
 
-# check WORDS STATUS: one TAP line; on failure what the last run said
-check() {
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$work/out" "$work/err" 2>/dev/null | tail -n 20
-	fi
-}
 run() { # arguments of ktstr; status in $status
 	"$ktstr" "$@" >"$work/out" 2>"$work/err"
 	status=$?
@@ -215,4 +205,4 @@ check "and replayed" $?
 run clean --runs
 [ "$status" = 0 ] && [ "$(rows)" = 0 ] && [ -z "$(find "$work/runs" -name result.json)" ] && [ "$(damaged)" = 2 ]
 check "clean --runs takes the rows along, and keeps what was set aside" $?
-echo "1..$n"
+plan

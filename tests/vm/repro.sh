@@ -8,16 +8,10 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs KTSTR_MODE=det
 unset KTSTR_WPROF_PATH
-n=0
+. "$(dirname "$0")/../tap.sh"
 
-check() { # words, status
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		tail -n 60 "$work/out" "$work/err" 2>/dev/null | sed 's/^/# /'
-	fi
+said() {
+	tail -n 60 "$work/out" "$work/err" 2>/dev/null
 }
 run() { # status, name, arguments: output in $work/out, the test's directory in $dir
 	local want=$1 name=$2
@@ -85,4 +79,4 @@ check "what has not the shape of a trace is not kept, and that is said" $?
 run 1 traced_crash --memory-mib 512 && [ "$(traces | wc -l)" = 2 ] && traces | grep -q '\.repro\.wprof\.pb$' &&
 	says 'its trace, written by wprof: '
 check "both guests of a crash have their wprof trace" $?
-echo "1..$n"
+plan

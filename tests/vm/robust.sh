@@ -11,18 +11,8 @@ quick=(--exact a_passing_test_may_say_something "$suite")
 cold=(--no-template "${quick[@]}")        # long enough to be interrupted
 kernel=$("$ktstr" kernel resolve) || { echo "Bail out! no kernel"; exit 1; }
 mounts=$(wc -l </proc/self/mounts)
-n=0
+. "$(dirname "$0")/../tap.sh"
 
-# check WORDS STATUS: one TAP line; on failure what the last run said
-check() {
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$work/out" "$work/err" 2>/dev/null | tail -n 20
-	fi
-}
 run() { # arguments of ktstr; status in $status
 	"$ktstr" "$@" >"$work/out" 2>"$work/err"
 	status=$?
@@ -152,8 +142,7 @@ if unshare -m true 2>/dev/null; then
 	[ $? = 0 ] && says 'No space left on device' && says 'booting from cold' && no_qemu && [ -z "$(left)" ]
 	check "a full cache directory is named, keeps nothing that is not whole, and the test runs" $?
 else
-	n=$((n + 1))
-	echo "ok $n - a full cache directory is named, and the test runs # SKIP no mount namespaces here"
+	skip "a full cache directory is named, and the test runs" "no mount namespaces here"
 fi
 
 # --- templates ------------------------------------------------------------------------------------
@@ -226,4 +215,4 @@ check "and a difference is named" $?
 
 [ "$(wc -l </proc/self/mounts)" = "$mounts" ] && no_qemu
 check "nothing is mounted, no QEMU runs" $?
-echo "1..$n"
+plan

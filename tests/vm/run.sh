@@ -8,18 +8,8 @@ ktstr=$1 scheduler=$2
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs KTSTR_MODE=det
-n=0
+. "$(dirname "$0")/../tap.sh"
 
-# check WORDS STATUS: one TAP line; on failure what the last run said
-check() {
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		tail -n 20 "$work/out" "$work/err" | sed 's/^/# /'
-	fi
-}
 run() { # arguments of ktstr; status in $status
 	"$ktstr" "$@" >"$work/out" 2>"$work/err"
 	status=$?
@@ -92,4 +82,4 @@ jq '.options = [1]' "$result" >"$work/bad.json"
 run replay "$work/bad.json"
 [ "$status" = 3 ] && says "the result's options are not words"
 check "nor what is no word" $?
-echo "1..$n"
+plan

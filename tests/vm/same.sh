@@ -11,7 +11,7 @@ work=$(mktemp -d) || exit 1
 hogs=()
 trap 'kill "${hogs[@]}" 2>/dev/null; rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs
-n=0
+. "$(dirname "$0")/../tap.sh"
 
 digest() { # cache, arguments of ktstr test: the outcome's digest, or why there is none
 	mkdir -p "$work/$1"
@@ -33,13 +33,12 @@ for topology; do
 		kill "${hogs[@]}"
 		hogs=()
 		cold=$(digest cold --no-template "${what[@]}")
-		n=$((n + 1))
 		if [[ $a == sha256:* && $a == "$b" && $a == "$cold" ]]; then
-			echo "ok $n - $topology $test: two templates and a cold boot are one run"
+			ok "$topology $test: two templates and a cold boot are one run"
 		else
-			echo "not ok $n - $topology $test: template $a, another $b, cold boot $cold"
+			not_ok "$topology $test: template $a, another $b, cold boot $cold" </dev/null
 		fi
 	done
 	rm -rf "$work"/{a,b}/templates
 done
-echo "1..$n"
+plan

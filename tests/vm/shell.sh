@@ -8,17 +8,8 @@ work=$(mktemp -d) || exit 1
 timeout=$(command -v timeout)
 export KTSTR_RUNS_DIR=$work/runs KTSTR_MODE=tcg
 trap 'rm -rf "$work"' EXIT
-n=0
+. "$(dirname "$0")/../tap.sh"
 
-check() { # words, status
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$work/out" "$work/err" 2>/dev/null | tail -n 20
-	fi
-}
 shell() { # status, arguments
 	local want=$1
 	shift
@@ -82,4 +73,4 @@ while read -r line; do        # its lines "ok WORDS" and "not ok WORDS", numbere
 done <"$work/tap"
 [ $status = 0 ] && no_qemu
 check "all of the terminal's tests ran, and no QEMU is left" $?
-echo "1..$n"
+plan

@@ -10,20 +10,19 @@ work=$(mktemp -d) || exit 1
 hogs=()
 trap 'kill "${hogs[@]}" 2>/dev/null; rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs
-n=0
+. "$(dirname "$0")/../tap.sh"
 
 row() { # words, arguments of ktstr test
 	local words=$1 digests
 	shift
 	"$ktstr" test --mode det --repeat "$runs" --format json -o "$work/json" "$@" "$suite" 2>"$work/err"
 	digests=$(jq -r '.tests[].outcome_digest' "$work/json" | sort -u | wc -l)
-	n=$((n + 1))
 	if [ "$digests" = 1 ] && [ "$(jq '.tests | length' "$work/json")" = "$runs" ]; then
-		echo "ok $n - $words: $runs runs, one outcome"
+		ok "$words: $runs runs, one outcome"
 	else
-		echo "not ok $n - $words: $runs runs, $digests outcomes"
-		jq -r '.tests[].outcome.details[].text' "$work/json" | sort | uniq -c | head -n 5 | sed 's/^/# /'
-		tail -n 3 "$work/err" | sed 's/^/# /'
+		not_ok "$words: $runs runs, $digests outcomes" < <(
+			jq -r '.tests[].outcome.details[].text' "$work/json" | sort | uniq -c | head -n 5
+			tail -n 3 "$work/err")
 	fi
 }
 
@@ -44,4 +43,4 @@ done
 for topology in 1n1l2c1t 1n1l4c1t; do
 	row "$topology cold boots" --no-template --topology "$topology" --exact eevdf_is_fair_to_two_cgroups
 done
-echo "1..$n"
+plan

@@ -7,17 +7,8 @@ ktstr=$1 traced=$2 suite=$3 totals=$4 perfetto=$5 proto=$6 seeds=$7
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs
-n=0
+. "$(dirname "$0")/../tap.sh"
 
-check() { # words, status
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		tail -n 20 "$work/out" "$work/err" 2>/dev/null | sed 's/^/# /'
-	fi
-}
 run() { # status, arguments: output in $work/out, the test's directory in $dir
 	local want=$1
 	shift
@@ -90,4 +81,4 @@ check "--trace takes one test" $?
 KTSTR_TRACE_PLUGIN=$work/nothing.so run 3 test -m det --exact counters --trace "$work/f.pb" "$traced" &&
 	says 'nothing\.so'
 check "a plugin that is not there is named" $?
-echo "1..$n"
+plan

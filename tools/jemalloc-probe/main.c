@@ -143,24 +143,18 @@ static char *cache_dir(void)
 	return NULL;
 }
 
-static int take_snapshot(const struct probe_target *target, uint64_t begin_ns, struct run *run,
+static int take_snapshot(struct probe_target *target, uint64_t begin_ns, struct run *run,
 			 enum probe_fatal *fatal, struct ktstr_error *err)
 {
 	AUTO(snapshot_done) struct snapshot snapshot = {
 		.timestamp_unix_sec = clock_unix_ns() / NS_PER_S,
 		.elapsed_since_start_ns = clock_ns() - begin_ns,
 	};
-	size_t done;
-	int r = probe_target_threads(target, &snapshot.threads, fatal, err);
+	int r = probe_target_read(target, true, THREAD_NS, &cancelled, &snapshot.threads, fatal, err);
 
-	if (r < 0)
-		return r;
-	done = probe_target_read(target, snapshot.threads.at, snapshot.threads.len, true, THREAD_NS,
-				 &cancelled);
 	/* cut short: what there is of it, if it is all there is */
-	if (done < snapshot.threads.len && (done == 0 || run->snapshots.len))
-		return 0;
-	snapshot.threads.len = done;
+	if (r < 0 || (r == 1 && (snapshot.threads.len == 0 || run->snapshots.len)))
+		return r < 0 ? r : 0;
 	snapshots_push(&run->snapshots, TAKE(snapshot, (struct snapshot){0}));
 	return 0;
 }
