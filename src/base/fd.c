@@ -18,6 +18,16 @@ void fd_close(int fd)
 		close(fd);
 }
 
+int fd_keep_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* the lowest free number is given (POSIX), so this one */
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return -errno;
+	}
+	return 0;
+}
+
 int fd_write_all(int fd, const void *data, size_t len)
 {
 	const char *from = data;

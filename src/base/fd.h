@@ -14,6 +14,12 @@
 void fd_close(int fd);                /* -1 is fine */
 DEFINE_AUTO(int, fd_close)
 
+/*
+ * Take the numbers 0, 1 and 2 where the caller left them closed, before a file gets them and is written
+ * to as if it were stdout. Using them fails as before (-EBADF). First thing in main().
+ */
+int fd_keep_standard(void);
+
 /* Write it all, or fail with the errno of the write that did not. Blocking descriptors only. */
 int fd_write_all(int fd, const void *data, size_t len);
 
