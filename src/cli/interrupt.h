@@ -13,6 +13,11 @@
 /* The descriptor, for the life of the program; call once. */
 int interrupt_catch(struct ktstr_error *err);
 bool interrupt_came(void);
+/*
+ * Who reads our output has gone (`| head -1`): that ends in order, too, where a plain SIGPIPE would
+ * leave guests' files behind. Call after interrupt_catch().
+ */
+int interrupt_catch_pipe(struct ktstr_error *err);
 /* What that second signal does first; async-signal-safe. */
 void interrupt_on_exit(void (*prepare)(void));
 

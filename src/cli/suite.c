@@ -115,10 +115,12 @@ static int run(const struct drive_options *drive_options, const struct suite_opt
 	struct report_totals totals = {0};
 	struct run_config config;
 	uint64_t began = clock_ns();
-	int r = drive_begin(drive_options, plans, &drive, err), end;
+	int r = open_output(suite, &report_config.out, err), end;
 
 	if (r == 0)
-		r = open_output(suite, &report_config.out, err);
+		r = drive_check_output(suite->trace, err);
+	if (r == 0)
+		r = drive_begin(drive_options, plans, &drive, err);
 	if (r < 0)
 		return r;
 	drive_record(&drive, plans);
