@@ -22,6 +22,7 @@ int cli_trace(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_clean(int argc, char **argv);
 int cli_cleanup(int argc, char **argv);
+int cli_completions(int argc, char **argv);
 int cli_topo(int argc, char **argv);
 int cli_template(int argc, char **argv);
 int cli_thresholds(int argc, char **argv);

@@ -48,6 +48,7 @@ const char drive_help_how[] =
 	"      --disturb           a seeded disturber preempts at random moments (explore has it on)\n"
 	"  -j, --jobs N            guests at once (default: as many as this host's CPUs hold)\n"
 	"      --no-template       boot every guest from cold instead of cloning a booted one\n"
+	"      --no-skip-mode      a test that is skipped is a failure (KTSTR_NO_SKIP_MODE=1 means the same)\n"
 	"  -v, --verbose           the guest's kernel prints everything on its console\n\n";
 
 /* "2", "0.5" */
@@ -153,6 +154,9 @@ int drive_take_option(int option, struct drive_options *options)
 	case DRIVE_OPT_DISTURB:
 		options->disturb = true;
 		return 0;
+	case DRIVE_OPT_NO_SKIP:
+		options->no_skip = true;
+		return 0;
 	case 'v':
 		options->verbose = true;
 		return 0;
@@ -167,6 +171,7 @@ int drive_options_init(const char *command, struct drive_options *options)
 	const char *mode = getenv("KTSTR_MODE"), *seed = getenv("KTSTR_SEED");
 	const char *boot = getenv("KTSTR_BOOT_TIMEOUT_S");
 	const char *no_template = getenv("KTSTR_NO_TEMPLATE");
+	const char *no_skip = getenv("KTSTR_NO_SKIP_MODE");
 	const char *room = getenv("KTSTR_TEMPLATES_MAX_MIB");
 	uint32_t boot_s = 0;
 
@@ -184,6 +189,7 @@ int drive_options_init(const char *command, struct drive_options *options)
 		return cli_usage(command, "KTSTR_BOOT_TIMEOUT_S=%s: seconds from 1 to 86400", boot);
 	options->boot_limit_ns = boot_s * NS_PER_S;
 	options->no_template = no_template && *no_template;
+	options->no_skip = no_skip && *no_skip;
 	options->template_max_mib = TEMPLATE_MAX_MIB_DEFAULT;
 	if (room && *room && (sv_u64(sv_of(room), 1 << 24, &options->template_max_mib) < 0 ||
 			      options->template_max_mib == 0))
@@ -362,6 +368,7 @@ struct run_config drive_run_config(const struct drive *drive, const struct test_
 		.mode = drive->mode,
 		.seed = options->seed,
 		.disturb = options->disturb,
+		.no_skip = options->no_skip,
 		.template_cache = options->no_template ? NULL : drive->cache_dir,
 		.template_max_bytes = options->template_max_mib << 20,
 		.icount_shift = options->icount_shift,

@@ -18,6 +18,7 @@ struct drive_options {
 	uint32_t jobs;
 	int icount_shift;
 	bool disturb;
+	bool no_skip;                 /* a test that is skipped is a failure */
 	bool quiet;                   /* no line about the machine */
 };
 
@@ -32,6 +33,7 @@ enum {
 	DRIVE_OPT_ICOUNT_SHIFT,
 	DRIVE_OPT_NO_TEMPLATE,
 	DRIVE_OPT_DISTURB,
+	DRIVE_OPT_NO_SKIP,
 	DRIVE_OPT_SCHEDULER,
 	DRIVE_OPT_SCHEDULER_ARG,
 	DRIVE_OPT_DURATION,
@@ -58,6 +60,7 @@ enum {
 	{"icount-shift", required_argument, NULL, DRIVE_OPT_ICOUNT_SHIFT},                         \
 	{"no-template", no_argument, NULL, DRIVE_OPT_NO_TEMPLATE},                                 \
 	{"disturb", no_argument, NULL, DRIVE_OPT_DISTURB},                                         \
+	{"no-skip-mode", no_argument, NULL, DRIVE_OPT_NO_SKIP},                                    \
 	{"scheduler", required_argument, NULL, DRIVE_OPT_SCHEDULER},                               \
 	{"scheduler-arg", required_argument, NULL, DRIVE_OPT_SCHEDULER_ARG},                       \
 	{"duration", required_argument, NULL, DRIVE_OPT_DURATION},                                 \

@@ -211,6 +211,8 @@ static int run(const struct options *options, struct test_plans *plans, struct k
 		printf("%-32s %zu seeds: %zu failed, %zu without a verdict, %zu different outcomes\n",
 		       finding->test, finding->runs, finding->failures, finding->others,
 		       finding->digests.len);
+	if (totals.interrupted)
+		printf("interrupted: not all seeds were tried\n");
 	if (fflush(stdout) == EOF)
 		return error_sys(err, "write to stdout");
 	return report_exit_status(&totals);

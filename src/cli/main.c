@@ -27,6 +27,7 @@ static const struct command {
 	{"topo", cli_topo, "this host's CPUs, last-level caches and NUMA nodes"},
 	{"clean", cli_clean, "remove old results, kernels, templates, leftovers"},
 	{"cleanup", cli_cleanup, "remove cgroups that killed runs left on this machine"},
+	{"completions", cli_completions, "a script that lets the tab key complete ktstr's words"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -61,12 +62,12 @@ static int help(void)
 		"\nktstr COMMAND --help says more about one.\n\n"
 		"Exit status: 0 passed or skipped, 1 failed, 2 inconclusive, 3 could not find out,\n"
 		"4 no test matched, 64 wrong usage, 130 interrupted.\n\n"
-		"Environment: KTSTR_KERNEL (kernel to boot), KTSTR_CACHE_DIR, KTSTR_RUNS_DIR,\n"
-		"KTSTR_QEMU (QEMU program), KTSTR_SCHEDULER (scheduler program), KTSTR_MODE,\n"
-		"KTSTR_SEED, KTSTR_BUSYBOX_PATH, KTSTR_BOOT_TIMEOUT_S (host seconds that a boot may take), KTSTR_NO_TEMPLATE\n"
-		"(boot every guest), KTSTR_TEMPLATES_MAX_MIB (disk for all templates, default 8192),\n"
-		"KTSTR_VERBOSE=1 (the guest's kernel prints everything), KTSTR_LOG=debug, KTSTR_CI (results say\n"
-		"that a CI job found them).\n");
+		"Environment (docs/environment.md has all): KTSTR_KERNEL (kernel to boot), KTSTR_CACHE_DIR,\n"
+		"KTSTR_RUNS_DIR, KTSTR_QEMU (QEMU program), KTSTR_SCHEDULER (scheduler program), KTSTR_MODE,\n"
+		"KTSTR_SEED, KTSTR_BUSYBOX_PATH, KTSTR_BOOT_TIMEOUT_S (host seconds that a boot may take),\n"
+		"KTSTR_NO_TEMPLATE (boot every guest), KTSTR_TEMPLATES_MAX_MIB (disk for all templates, default\n"
+		"8192), KTSTR_NO_SKIP_MODE (a skip is a failure), KTSTR_VERBOSE=1 (the guest's kernel prints\n"
+		"everything), KTSTR_LOG=debug, KTSTR_CI (results say that a CI job found them).\n");
 	return cli_help(buf_text(&text));
 }
 

@@ -20,7 +20,7 @@ const char suite_help_out[] =
 	"      --repro             probes in every guest under a scheduler, from the beginning\n"
 	"      --probe-stack F,G   kernel functions to probe, beside those that follow from a crash\n\n"
 	"what comes out\n"
-	"  -f, --format FORMAT     pretty (default), tap, junit, json\n"
+	"  -f, --format FORMAT     pretty (default), tap, junit, json (--json is short for it)\n"
 	"  -o, --output FILE       there instead of on stdout\n\n"
 	"Exit status: 0 passed or skipped, 1 failed, 2 inconclusive, 3 could not find out,\n"
 	"4 no test matched, 64 wrong usage, 130 interrupted.\n";
@@ -83,6 +83,9 @@ int suite_take_option(int option, struct drive_options *drive, struct suite_opti
 		if (!report_format_parse(value, &suite->format))
 			return cli_usage(drive->command, "--format %s: it is pretty, tap, junit or json",
 					 optarg);
+		return 0;
+	case SUITE_OPT_JSON:
+		suite->format = REPORT_JSON;
 		return 0;
 	case 'o':
 		suite->output = optarg;

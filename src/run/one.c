@@ -523,6 +523,8 @@ int one_run(const struct run_config *config, size_t index, struct result *ret_re
 	if (r < 0 && !(r == -ECANCELED && result.outcome.state == KTSTR_ERROR))
 		outcome_error(&result.outcome, "%s", err.msg);
 	judge_expectation(plan, &result.outcome);
+	if (config->no_skip && result.outcome.state == KTSTR_SKIP)
+		outcome_fail(&result.outcome, KTSTR_KIND_OTHER, "it was skipped, which --no-skip-mode does not allow");
 	if (dumped.path && r != -ECANCELED)
 		dumped_finish(index, &dumped, &result);
 	result.run.host_ns = clock_ns() - began;

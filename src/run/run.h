@@ -374,6 +374,7 @@ struct run_config {
 	const struct run_dir *dir;
 	enum vm_mode mode;
 	uint64_t seed;
+	bool no_skip;                 /* a test that is skipped has failed */
 	bool disturb;                 /* PID 1's seeded disturber preempts at random moments */
 	const char *template_cache;   /* the cache directory; NULL: every guest boots from cold */
 	uint64_t template_max_bytes;  /* of disk, for all templates together */

@@ -117,6 +117,13 @@ check "a stdout that is closed is an error, and no file of ours is taken for it"
 run test --topology 1n1l1024c1t "${quick[@]}"
 [ "$status" = 3 ] && says 'this host has'
 check "a machine that was asked for and cannot be had is an error" $?
+skipped=(--exact demo_a_machine_that_is_too_large "$suite")
+run test "${skipped[@]}"
+[ "$status" = 0 ] && says 'SKIP' && says 'this host has'
+check "one that a test declares is skipped" $?
+run test --no-skip-mode "${skipped[@]}"
+[ "$status" = 1 ] && says 'this host has' && says 'it was skipped, which --no-skip-mode does not allow'
+check "and with --no-skip-mode that is a failure" $?
 
 # --- accidents ------------------------------------------------------------------------------------
 start test "${cold[@]}"

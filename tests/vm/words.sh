@@ -35,7 +35,7 @@ fact() { # WORDS STATUS
 says 64 'there is no command "tset"; did you mean test?' tset
 says 64 'there is no command "qqqqqqqq" (ktstr --help' qqqqqqqq
 says 64 'test: there is no option "--durtion"; did you mean --duration?' test --durtion 3
-says 64 'test: --no may be --no-template, --no-auto-repro' test --no
+says 64 'test: --no may be --no-template, --no-skip-mode, --no-auto-repro' test --no
 says 64 'test: there is no option "-Q"' test -Qk x
 says 64 'test: --jobs wants a value' test "$suite" --jobs
 says 64 'test: -k wants a value' test "$suite" -k
@@ -62,11 +62,24 @@ says 64 'ctprof top: -n wants a value' ctprof top -n
 says 64 'ctprof top: --interval: "0" is no number of seconds' ctprof top --interval 0
 
 for command in test run list shell explore replay show-thresholds stats ctprof trace kernel show-host \
-	template topo clean cleanup; do
+	template topo clean cleanup completions; do
 	"$ktstr" "$command" --help >"$work/one" 2>&1 && "$ktstr" help "$command" >"$work/two" 2>&1 &&
 		grep -q "^usage: ktstr $command" "$work/one" && cmp -s "$work/one" "$work/two"
 	fact "help $command is $command --help" $?
 done
+
+# what the tab key offers: WORD..., the last of them as typed so far
+completed() {
+	bash -c 'PATH=$(dirname "$1"):$PATH; source <(ktstr completions bash); shift
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _ktstr; echo "${COMPREPLY[*]}"' - "$ktstr" ktstr "$@"
+}
+[ "$(completed tem)" = template ] && [ "$(completed ctprof me)" = metric-list ]
+fact "completions knows commands" $?
+[ "$(completed run --aut)" = --auto-repro ] && [ "$(completed ctprof show --group)" = --group-by ]
+fact "and options" $?
+[ "$(completed run cgroup_stead)" = cgroup_steady ]
+fact "and scenarios" $?
+says 64 'completions: of which shell? bash, zsh or fish' completions tcsh
 
 # --- what goes only with other words --------------------------------------------------------------
 says 64 'run: --scheduler-arg without --scheduler' run --scheduler-arg x cgroup_steady
