@@ -6,10 +6,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/base.h"
 #include "cli/cli.h"
+
+/* timeout(1) tells its child and then its process group, which is the child again. */
+#define SAME_NS (200 * NS_PER_MS)
 
 static int event_fd = -1;
 static volatile sig_atomic_t came;
+static _Atomic uint64_t came_ns;
 static void (*prepare_exit)(void);
 
 static void tell(void)
@@ -17,6 +22,8 @@ static void tell(void)
 	const uint64_t one = 1;
 	ssize_t written;
 
+	if (!came)
+		came_ns = clock_ns();        /* clock_gettime() may be called in a handler */
 	came = 1;
 	written = write(event_fd, &one, sizeof(one));
 	(void)written;        /* an eventfd that is readable already will do */
@@ -25,6 +32,8 @@ static void tell(void)
 static void on_signal(int signal_number)
 {
 	(void)signal_number;
+	if (came && clock_ns() - came_ns < SAME_NS)
+		return;
 	if (came && prepare_exit)
 		prepare_exit();
 	if (came)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * interrupt.h - Ctrl-C and SIGTERM become a readable descriptor, so that everything that waits can
- * stop in order. A second signal ends the program at once; its QEMUs die with it (spawn.h).
+ * stop in order. A second signal, 0.2 s later or more, ends the program at once; its QEMUs die with it (spawn.h).
  */
 #ifndef CLI_INTERRUPT_H
 #define CLI_INTERRUPT_H

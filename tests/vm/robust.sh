@@ -133,6 +133,14 @@ wait "$driver"
 check "Ctrl-C ends guests, reports what finished, exits 130" $?
 
 start test "${cold[@]}"
+kill -TERM "$driver"
+sleep 0.02
+kill -TERM "$driver"
+wait "$driver"
+[ $? = 130 ] && no_qemu && [ -z "$(left)" ] && says '0 passed, 0 failed, 0 skipped'
+check "a signal that comes twice at once, as from timeout(1), is one" $?
+
+start test "${cold[@]}"
 kill -9 "$driver"
 wait "$driver" 2>/dev/null
 no_qemu
