@@ -18,6 +18,16 @@ void fd_close(int fd)
 		close(fd);
 }
 
+int fd_keep_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* the lowest free number is given (POSIX), so this one */
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return -errno;
+	}
+	return 0;
+}
+
 int fd_write_all(int fd, const void *data, size_t len)
 {
 	const char *from = data;
@@ -106,19 +116,25 @@ static int write_and_sync(int fd, const void *data, size_t len, mode_t mode)
 	return 0;
 }
 
+/* The directory that a file of this path is in. */
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return xstrdup(".");
+	return xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 /*
  * A file without a name cannot be left behind by a kill; a file system without O_TMPFILE gets a
  * temporary name. *ret_named says which.
  */
 static int open_aside(const char *path, char *aside, bool *ret_named)
 {
-	AUTO(free) char *dir = xstrdup(path);
-	char *slash = strrchr(dir, '/');
-	int fd;
+	AUTO(free) char *dir = folder_of(path);
+	int fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 
-	if (slash)
-		slash[slash == dir] = '\0';
-	fd = open(slash ? dir : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	*ret_named = fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL);
 	return *ret_named ? mkostemp(aside, O_CLOEXEC) : fd;
 }
@@ -145,8 +161,33 @@ static int give_name(int fd, char *aside, bool *named)
 	return -EEXIST;
 }
 
-int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
-		      struct ktstr_error *err)
+int file_output_find(const char *path, char **ret_path, bool *ret_in_place, struct ktstr_error *err)
+{
+	AUTO(free) char *real = realpath(path, NULL);
+	AUTO(free) char *dir = folder_of(real ?: path);
+	struct stat st = {0};
+
+	/* a pipe of /dev/stdout has no path, but the link to it does */
+	if (stat(path, &st) < 0 && errno != ENOENT)
+		return error_sys(err, "create %s", path);
+	if (S_ISDIR(st.st_mode))
+		return error_set(err, -EISDIR, "create %s: it is a directory", path);
+	*ret_in_place = st.st_mode && !S_ISREG(st.st_mode);
+	if (!*ret_in_place && access(dir, W_OK | X_OK) < 0)
+		return error_sys(err, "create %s", path);
+	*ret_path = real && !*ret_in_place ? TAKE_PTR(real) : xstrdup(path);
+	return 0;
+}
+
+static int write_in_place(const char *path, const void *data, size_t len, struct ktstr_error *err)
+{
+	AUTO(fd_close) int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	int r = fd < 0 ? -errno : fd_write_all(fd, data, len);
+
+	return r < 0 ? error_set(err, r, "write %s: %s", path, strerrordesc_np(-r)) : 0;
+}
+
+static int replace(const char *path, const void *data, size_t len, mode_t mode, struct ktstr_error *err)
 {
 	AUTO(free) char *aside = xasprintf("%s.XXXXXX", path);
 	bool named;
@@ -167,6 +208,18 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
 		return error_sys(err, "write %s", path);
 	}
 	return 0;
+}
+
+int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
+		      struct ktstr_error *err)
+{
+	AUTO(free) char *real = NULL;
+	bool in_place;
+	int r = file_output_find(path, &real, &in_place, err);
+
+	if (r < 0)
+		return r;
+	return in_place ? write_in_place(real, data, len, err) : replace(real, data, len, mode, err);
 }
 
 bool is_unwritable(int code)

@@ -14,6 +14,12 @@
 void fd_close(int fd);                /* -1 is fine */
 DEFINE_AUTO(int, fd_close)
 
+/*
+ * Take the numbers 0, 1 and 2 where the caller left them closed, before a file gets them and is written
+ * to as if it were stdout. Using them fails as before (-EBADF). First thing in main().
+ */
+int fd_keep_standard(void);
+
 /* Write it all, or fail with the errno of the write that did not. Blocking descriptors only. */
 int fd_write_all(int fd, const void *data, size_t len);
 
@@ -32,7 +38,17 @@ char *file_line(int dir_fd, const char *path);
 /* Write to an existing file such as a cgroup's or a sysctl's, in one write(). */
 int file_poke(int dir_fd, const char *path, const char *text, struct ktstr_error *err);
 
-/* Replace path by a file with this content, or leave it as it was: temporary name, fsync, rename. */
+/*
+ * Where output for this path really goes: to the file behind symbolic links, and *ret_in_place when
+ * that is a device or a pipe, which can only be written to as it is. Who replaced /dev/null by a file
+ * would break the machine. -EISDIR; -ENOENT or -EACCES: no file can be made there.
+ */
+int file_output_find(const char *path, char **ret_path, bool *ret_in_place, struct ktstr_error *err);
+
+/*
+ * Replace the file behind path by one with this content, or leave it as it was: temporary name, fsync,
+ * rename. A device or a pipe is written to.
+ */
 int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
 		      struct ktstr_error *err);
 

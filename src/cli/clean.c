@@ -156,7 +156,7 @@ int cli_clean(int argc, char **argv)
 	int option, r = 0;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'r':
 			runs = true;
@@ -173,7 +173,7 @@ int cli_clean(int argc, char **argv)
 		case 'h':
 			return cli_help(help_text);
 		default:
-			return cli_usage("clean", "there is no option \"%s\"", argv[optind - 1]);
+			return cli_bad_option("clean", option, argv, long_options);
 		}
 	}
 	if (optind < argc)
@@ -186,10 +186,9 @@ int cli_clean(int argc, char **argv)
 		r = clean_kernels(&err);
 	if (r == 0 && templates)
 		r = clean_templates(&err);
-	if (r == 0)
-		return 0;
-	log_error("%s", err.msg);
-	return EXIT_TROUBLE;
+	if (r < 0)
+		log_error("%s", err.msg);
+	return cli_finish(r < 0 ? EXIT_TROUBLE : 0);
 }
 
 int cli_cleanup(int argc, char **argv)
@@ -208,8 +207,7 @@ int cli_cleanup(int argc, char **argv)
 		if (option == 'h')
 			return cli_help(cleanup_help_text);
 		if (option != 'p')
-			return cli_usage("cleanup", "there is no option \"%s\", or its value is missing",
-					 argv[optind - 1]);
+			return cli_bad_option("cleanup", option, argv, long_options);
 		parent = optarg;
 	}
 	if (optind < argc)
@@ -217,8 +215,7 @@ int cli_cleanup(int argc, char **argv)
 	r = parent ? cgroup_leftover_remove(parent, &err) : clean_cgroups(&err);
 	if (r == 0 && parent)
 		puts(parent);
-	if (r == 0)
-		return 0;
-	log_error("%s", err.msg);
-	return EXIT_TROUBLE;
+	if (r < 0)
+		log_error("%s", err.msg);
+	return cli_finish(r < 0 ? EXIT_TROUBLE : 0);
 }

@@ -156,7 +156,7 @@ int cli_ctprof_capture(int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'o':
 			path = optarg;
@@ -178,8 +178,7 @@ int cli_ctprof_capture(int argc, char **argv)
 		case 'h':
 			return cli_help(help_text);
 		default:
-			return cli_usage("ctprof capture", "\"%s\" is no option, or lacks its value",
-					 argv[optind - 1]);
+			return cli_bad_option("ctprof capture", option, argv, options);
 		}
 	}
 	if (optind < argc)

@@ -241,7 +241,7 @@ bool ctprof_display_parse(const char *command, const char *help_text, int argc, 
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		if (option == 'h') {
 			AUTO(free) char *text = xasprintf("%s%s%s\n%s", help_text, ctprof_group_help, ctprof_table_help,
 							  ctprof_file_help);
@@ -249,10 +249,13 @@ bool ctprof_display_parse(const char *command, const char *help_text, int argc, 
 			*ret_status = cli_help(text);
 			return false;
 		}
-		if (ctprof_display_option(display, option, optarg, &err) < 0) {
-			*ret_status = cli_usage(command, "%s: %s", argv[optind - 1], err.msg);
-			return false;
-		}
+		if (option == ':' || option == '?')
+			*ret_status = cli_bad_option(command, option, argv, options);
+		else if (ctprof_display_option(display, option, optarg, &err) < 0)
+			*ret_status = cli_usage(command, "%s", err.msg);
+		else
+			continue;
+		return false;
 	}
 	return true;
 }

@@ -83,7 +83,8 @@ static int record_to_file(const struct record *record)
 	if (r == 0)
 		r = run(record, &recorder, interrupt_fd, &err);
 	if (recorder.path)
-		log_info("ctprof record: %zu snapshots, %zu bytes in %s", recorder.count, recorder.bytes, record->path);
+		log_info("ctprof record: %zu snapshot%s, %zu bytes in %s", recorder.count,
+			 recorder.count == 1 ? "" : "s", recorder.bytes, record->path);
 	if (r < 0) {
 		log_error("ctprof record: %s", err.msg);
 		return EXIT_TROUBLE;
@@ -118,7 +119,7 @@ int cli_ctprof_record(int argc, char **argv)
 	int option, status;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'i':
 			if (ctprof_parse_seconds(optarg, 0.05, 86400, &record.interval_ns, &err) < 0)
@@ -141,7 +142,7 @@ int cli_ctprof_record(int argc, char **argv)
 		case 'h':
 			return cli_help(help_text);
 		default:
-			return cli_usage("ctprof record", "\"%s\" is no option, or lacks its value", argv[optind - 1]);
+			return cli_bad_option("ctprof record", option, argv, options);
 		}
 	}
 	if (optind < argc)

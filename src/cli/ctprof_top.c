@@ -283,7 +283,9 @@ static int take_option(struct top *top, int option, const char *arg, struct ktst
 {
 	switch (option) {
 	case 'i':
-		return ctprof_parse_seconds(arg, 0.1, 3600, &top->interval_ns, err);
+		if (ctprof_parse_seconds(arg, 0.1, 3600, &top->interval_ns, err) < 0)
+			return error_wrap(err, err->code, "--interval");
+		return 0;
 	case 'f':
 		return top_set_filter(top, arg, err);
 	case 'p':
@@ -346,18 +348,20 @@ int cli_ctprof_top(int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "n:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":n:h", options, NULL)) != -1) {
 		if (option == 'h') {
 			AUTO(free) char *text = xasprintf("%s%s%s", help_text, ctprof_group_help, keys_text);
 
 			return cli_help(text);
 		}
+		if (option == ':' || option == '?')
+			return cli_bad_option("ctprof top", option, argv, options);
 		if (option == 'b')
 			as_batch = true;
 		else if (option == 'n' && (sv_u64(sv_of(optarg), UINT32_MAX, &frames) < 0 || frames == 0))
 			return cli_usage("ctprof top", "-n is a number from 1, not \"%s\"", optarg);
 		else if (option != 'n' && take_option(&top, option, optarg, &err) < 0)
-			return cli_usage("ctprof top", "%s: %s", argv[optind - 1], err.msg);
+			return cli_usage("ctprof top", "%s", err.msg);
 	}
 	if (optind < argc)
 		return cli_usage("ctprof top", "what is \"%s\"?", argv[optind]);

@@ -48,6 +48,7 @@ const char drive_help_how[] =
 	"      --disturb           a seeded disturber preempts at random moments (explore has it on)\n"
 	"  -j, --jobs N            guests at once (default: as many as this host's CPUs hold)\n"
 	"      --no-template       boot every guest from cold instead of cloning a booted one\n"
+	"      --no-skip-mode      a test that is skipped is a failure (KTSTR_NO_SKIP_MODE=1 means the same)\n"
 	"  -v, --verbose           the guest's kernel prints everything on its console\n\n";
 
 /* "2", "0.5" */
@@ -153,6 +154,9 @@ int drive_take_option(int option, struct drive_options *options)
 	case DRIVE_OPT_DISTURB:
 		options->disturb = true;
 		return 0;
+	case DRIVE_OPT_NO_SKIP:
+		options->no_skip = true;
+		return 0;
 	case 'v':
 		options->verbose = true;
 		return 0;
@@ -161,19 +165,13 @@ int drive_take_option(int option, struct drive_options *options)
 	}
 }
 
-int drive_bad_option(const struct drive_options *options, int option, const char *word)
-{
-	if (option == ':')
-		return cli_usage(options->command, "%s wants a value", word);
-	return cli_usage(options->command, "there is no option \"%s\"", word);
-}
-
 /* The environment says what no option says. 0, or the exit status. */
 int drive_options_init(const char *command, struct drive_options *options)
 {
 	const char *mode = getenv("KTSTR_MODE"), *seed = getenv("KTSTR_SEED");
 	const char *boot = getenv("KTSTR_BOOT_TIMEOUT_S");
 	const char *no_template = getenv("KTSTR_NO_TEMPLATE");
+	const char *no_skip = getenv("KTSTR_NO_SKIP_MODE");
 	const char *room = getenv("KTSTR_TEMPLATES_MAX_MIB");
 	uint32_t boot_s = 0;
 
@@ -191,11 +189,20 @@ int drive_options_init(const char *command, struct drive_options *options)
 		return cli_usage(command, "KTSTR_BOOT_TIMEOUT_S=%s: seconds from 1 to 86400", boot);
 	options->boot_limit_ns = boot_s * NS_PER_S;
 	options->no_template = no_template && *no_template;
+	options->no_skip = no_skip && *no_skip;
 	options->template_max_mib = TEMPLATE_MAX_MIB_DEFAULT;
 	if (room && *room && (sv_u64(sv_of(room), 1 << 24, &options->template_max_mib) < 0 ||
 			      options->template_max_mib == 0))
 		return cli_usage(command, "KTSTR_TEMPLATES_MAX_MIB=%s: MiB from 1 to %d", room, 1 << 24);
 	return 0;
+}
+
+int drive_check_output(const char *path, struct ktstr_error *err)
+{
+	AUTO(free) char *real = NULL;
+	bool in_place;
+
+	return path ? file_output_find(path, &real, &in_place, err) : 0;
 }
 
 int drive_trouble(const struct ktstr_error *err)
@@ -280,8 +287,9 @@ static int prepare(const struct test_plans *plans, struct drive *drive, struct k
 	r = choose_kernel(drive->options, plans, &drive->kernel, err);
 	if (r == 0)
 		r = qemu_find(&drive->qemu, err);
-	if (r == 0)
-		r = initramfs_make(init_dir, init_blob(), &drive->initramfs, err);
+	if (r < 0)
+		return r;
+	r = initramfs_make(init_dir, init_blob(), &drive->initramfs, err);
 	if (is_unwritable(r)) {
 		log_warn("the cache cannot be written: %s", err->msg);
 		r = initramfs_make(scratch, init_blob(), &drive->initramfs, err);
@@ -294,8 +302,21 @@ static int prepare(const struct test_plans *plans, struct drive *drive, struct k
 	return r;
 }
 
+/* A test on this machine that was cut short cannot remove its cgroups. */
+static void leave_host(const struct drive_options *options)
+{
+	AUTO(free) char *root = NULL;
+	struct ktstr_error err = {0};
+
+	if (!options || !options->selection.on_host || host_cgroup_root(&root, NULL) < 0 || access(root, F_OK) < 0)
+		return;
+	if (cgroup_leftover_remove(root, &err) < 0)
+		log_warn("%s; `ktstr cleanup` removes it", err.msg);
+}
+
 void drive_done(struct drive *drive)
 {
+	leave_host(drive->options);
 	run_store_free(drive->store);
 	run_dir_done(&drive->dir);
 	qemu_done(&drive->qemu);
@@ -313,7 +334,9 @@ int drive_begin(const struct drive_options *options, const struct test_plans *pl
 	drive.cancel_fd = interrupt_catch(err);
 	if (drive.cancel_fd < 0)
 		return drive.cancel_fd;
-	r = run_dir_make(&drive.dir, err);
+	r = interrupt_catch_pipe(err);
+	if (r == 0)
+		r = run_dir_make(&drive.dir, err);
 	if (r == 0)
 		r = prepare(plans, &drive, err);
 	if (r == 0)
@@ -345,6 +368,7 @@ struct run_config drive_run_config(const struct drive *drive, const struct test_
 		.mode = drive->mode,
 		.seed = options->seed,
 		.disturb = options->disturb,
+		.no_skip = options->no_skip,
 		.template_cache = options->no_template ? NULL : drive->cache_dir,
 		.template_max_bytes = options->template_max_mib << 20,
 		.icount_shift = options->icount_shift,
@@ -377,13 +401,40 @@ static int prepare_host(struct test_plans *plans, struct ktstr_error *err)
 	return 0;
 }
 
+/* Words that go only with others. 0, or the exit status. */
+static int check_options(const struct drive_options *options)
+{
+	const char *scheduler = options->selection.scheduler;
+
+	if (scheduler && !*scheduler)
+		return cli_usage(options->command, "--scheduler wants a program's name or path, or eevdf");
+	if (options->selection.scheduler_args.len && !scheduler)
+		return cli_usage(options->command, "--scheduler-arg without --scheduler");
+	if (options->selection.scheduler_args.len && strcmp(scheduler, "eevdf") == 0)
+		return cli_usage(options->command, "--scheduler-arg: eevdf is the kernel's own and has none");
+	return 0;
+}
+
+/* A copy, for the plans may go; NULL: none is like it. */
+static char *nearest_test(const struct test_plans *plans, const char *name)
+{
+	struct nearest nearest = {.word = name};
+
+	vec_each(plan, plans)
+		nearest_offer(&nearest, plan->name);
+	return nearest.best ? xstrdup(nearest.best) : NULL;
+}
+
 int drive_plans(const struct drive_options *options, char *const *programs, int count,
 		struct test_plans *ret_plans)
 {
+	AUTO(free) char *like = NULL;
 	struct ktstr_error err = {0};
 	const char *wanted;
-	int r;
+	int r = check_options(options);
 
+	if (r)
+		return r;
 	for (int i = 0; i < count; i++) {
 		size_t before = ret_plans->len;
 
@@ -396,6 +447,7 @@ int drive_plans(const struct drive_options *options, char *const *programs, int 
 			return EXIT_NO_TEST;
 		}
 	}
+	like = options->selection.exact ? nearest_test(ret_plans, options->selection.exact) : NULL;
 	r = plans_select(ret_plans, &options->selection, &err);
 	if (r == -ENOENT) {
 		log_error("%s", err.msg);
@@ -408,6 +460,10 @@ int drive_plans(const struct drive_options *options, char *const *programs, int 
 	if (ret_plans->len)
 		return 0;
 	wanted = options->selection.exact ?: options->selection.pattern;
-	log_error("no test matches%s%s", wanted ? " " : "", wanted ?: "");
+	if (wanted)
+		log_error("no test matches \"%s\"%s%s%s", wanted, like ? "; did you mean " : "", like ?: "",
+			  like ? "?" : "");
+	else
+		log_error("there are only tests that --ignored chooses");
 	return EXIT_NO_TEST;
 }

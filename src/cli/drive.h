@@ -18,6 +18,7 @@ struct drive_options {
 	uint32_t jobs;
 	int icount_shift;
 	bool disturb;
+	bool no_skip;                 /* a test that is skipped is a failure */
 	bool quiet;                   /* no line about the machine */
 };
 
@@ -32,6 +33,7 @@ enum {
 	DRIVE_OPT_ICOUNT_SHIFT,
 	DRIVE_OPT_NO_TEMPLATE,
 	DRIVE_OPT_DISTURB,
+	DRIVE_OPT_NO_SKIP,
 	DRIVE_OPT_SCHEDULER,
 	DRIVE_OPT_SCHEDULER_ARG,
 	DRIVE_OPT_DURATION,
@@ -58,6 +60,7 @@ enum {
 	{"icount-shift", required_argument, NULL, DRIVE_OPT_ICOUNT_SHIFT},                         \
 	{"no-template", no_argument, NULL, DRIVE_OPT_NO_TEMPLATE},                                 \
 	{"disturb", no_argument, NULL, DRIVE_OPT_DISTURB},                                         \
+	{"no-skip-mode", no_argument, NULL, DRIVE_OPT_NO_SKIP},                                    \
 	{"scheduler", required_argument, NULL, DRIVE_OPT_SCHEDULER},                               \
 	{"scheduler-arg", required_argument, NULL, DRIVE_OPT_SCHEDULER_ARG},                       \
 	{"duration", required_argument, NULL, DRIVE_OPT_DURATION},                                 \
@@ -77,9 +80,6 @@ int drive_options_init(const char *command, struct drive_options *options);
 
 /* One option as getopt_long() returned it (not DRIVE_OPT_HELP): 0, or the exit status. */
 int drive_take_option(int option, struct drive_options *options);
-
-/* What getopt_long() returned '?' or ':' for; returns the exit status. */
-int drive_bad_option(const struct drive_options *options, int option, const char *word);
 
 /* The tests that were asked for: 0, or the exit status after a message. */
 int drive_plans(const struct drive_options *options, char *const *programs, int count,
@@ -111,6 +111,9 @@ void drive_record(struct drive *drive, struct test_plans *plans);
 
 /* For run_tests(): all but rounds and what becomes of results. */
 struct run_config drive_run_config(const struct drive *drive, const struct test_plans *plans);
+
+/* Whether a file that is written at the end can be: before a guest runs for it. NULL is fine. */
+int drive_check_output(const char *path, struct ktstr_error *err);
 
 /* Log what went wrong; the exit status. */
 int drive_trouble(const struct ktstr_error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* explore.c - `ktstr explore PROGRAM... --seeds A..B` */
+/* explore.c - `ktstr explore PROGRAM...` */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,16 +47,16 @@ DEFINE_VEC(findings, struct finding, finding_done)
 static int help(void)
 {
 	AUTO(free) char *text = xasprintf(
-		"usage: ktstr explore [OPTIONS] --seeds A..B PROGRAM...\n\n"
+		"usage: ktstr explore [OPTIONS] [--seeds A..B] PROGRAM...\n\n"
 		"Runs each test once for every seed from A to B, in det unless another mode is asked for,\n"
 		"with a disturber that preempts at random moments. Prints every failure with the command\n"
 		"that repeats it, and for each test how many different outcomes the seeds had. Seeds in a\n"
 		"row that had no verdict for the same reason are told once.\n\n"
 		"      --seeds A..B        the seeds (default 1..20)\n"
 		"      --calm              without the disturber\n\n"
-		"%s\n%s"
+		"%s\n%s%s"
 		"Exit status: as of `ktstr test`.\n",
-		drive_help_which, drive_help_how);
+		drive_help_which, drive_help_load, drive_help_how);
 
 	return cli_help(text);
 }
@@ -93,7 +93,7 @@ static int parse(int argc, char **argv, struct options *options)
 	while (status == 0 &&
 	       (option = getopt_long(argc, argv, ":" DRIVE_SHORT_OPTIONS, long_options, NULL)) != -1) {
 		if (option == ':' || option == '?')
-			return drive_bad_option(&options->drive, option, argv[optind - 1]);
+			return cli_bad_option("explore", option, argv, long_options);
 		if (option == 'h' || option == DRIVE_OPT_HELP)
 			options->help = true;
 		else if (option == OPT_SEEDS)
@@ -211,6 +211,8 @@ static int run(const struct options *options, struct test_plans *plans, struct k
 		printf("%-32s %zu seeds: %zu failed, %zu without a verdict, %zu different outcomes\n",
 		       finding->test, finding->runs, finding->failures, finding->others,
 		       finding->digests.len);
+	if (totals.interrupted)
+		printf("interrupted: not all seeds were tried\n");
 	if (fflush(stdout) == EOF)
 		return error_sys(err, "write to stdout");
 	return report_exit_status(&totals);

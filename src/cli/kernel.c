@@ -58,15 +58,6 @@ static int failed(const struct ktstr_error *err)
 	return EXIT_TROUBLE;
 }
 
-/* Output that did not arrive is trouble too. */
-static int finish(int status)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	log_error("stdout cannot be written");
-	return EXIT_TROUBLE;
-}
-
 static void show_progress(const char *line, void *arg)
 {
 	(void)arg;
@@ -87,7 +78,7 @@ static int command_fetch(int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		if (option == 'm')
 			config.if_missing = true;
 		else if (option == 'r')
@@ -95,7 +86,7 @@ static int command_fetch(int argc, char **argv)
 		else if (option == 'h')
 			return cli_help(help_fetch);
 		else
-			return cli_usage("kernel fetch", "there is no option \"%s\"", argv[optind - 1]);
+			return cli_bad_option("kernel fetch", option, argv, options);
 	}
 	if (argc - optind > 1)
 		return cli_usage("kernel fetch", "what is \"%s\"?", argv[optind + 1]);
@@ -103,7 +94,7 @@ static int command_fetch(int argc, char **argv)
 	if (kernel_fetch(&config, &kernel, &err) < 0)
 		return failed(&err);
 	printf("%s\n", kernel.image);
-	return finish(0);
+	return cli_finish(0);
 }
 
 static void print_features(const char *title, uint32_t set)
@@ -172,13 +163,13 @@ static int command_list(int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		if (option == 'j')
 			as_json = true;
 		else if (option == 'h')
 			return cli_help(help_list);
 		else
-			return cli_usage("kernel list", "there is no option \"%s\"", argv[optind - 1]);
+			return cli_bad_option("kernel list", option, argv, options);
 	}
 	if (optind < argc)
 		return cli_usage("kernel list", "what is \"%s\"?", argv[optind]);
@@ -186,13 +177,13 @@ static int command_list(int argc, char **argv)
 		return failed(&err);
 	if (as_json) {
 		print_json(&kernels);
-		return finish(0);
+		return cli_finish(0);
 	}
 	vec_each(kernel, &kernels)
 		print_kernel(kernel);
 	if (!kernels.len)
 		log_info("no kernel is here; `ktstr kernel fetch` gets one");
-	return finish(0);
+	return cli_finish(0);
 }
 
 static int command_resolve(int argc, char **argv)
@@ -208,20 +199,20 @@ static int command_resolve(int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		if (option == 's')
 			needs |= KERNEL_NEEDS_SCHED_EXT;
 		else if (option == 'h')
 			return cli_help(help_resolve);
 		else
-			return cli_usage("kernel resolve", "there is no option \"%s\"", argv[optind - 1]);
+			return cli_bad_option("kernel resolve", option, argv, options);
 	}
 	if (argc - optind > 1)
 		return cli_usage("kernel resolve", "what is \"%s\"?", argv[optind + 1]);
 	if (kernel_resolve(argv[optind], needs, &kernel, &err) < 0)
 		return failed(&err);
 	printf("%s\n", kernel.image);
-	return finish(0);
+	return cli_finish(0);
 }
 
 static int run_clean(const struct kernel_clean_config *config)
@@ -232,7 +223,7 @@ static int run_clean(const struct kernel_clean_config *config)
 
 	vec_each(release, &removed)
 		printf("%s\n", *release);
-	return finish(r < 0 ? failed(&err) : 0);
+	return cli_finish(r < 0 ? failed(&err) : 0);
 }
 
 static int command_clean(int argc, char **argv)
@@ -248,7 +239,7 @@ static int command_clean(int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		if (option == 'a')
 			config.all = true;
 		else if (option == 'k')
@@ -256,7 +247,7 @@ static int command_clean(int argc, char **argv)
 		else if (option == 'h')
 			return cli_help(help_clean);
 		else
-			return cli_usage("kernel clean", "there is no option \"%s\"", argv[optind - 1]);
+			return cli_bad_option("kernel clean", option, argv, options);
 	}
 	if (keep && sv_u32(sv_of(keep), KEEP_MAX, &config.keep_count) < 0)
 		return cli_usage("kernel clean", "--keep %s: expected a number up to %d", keep, KEEP_MAX);

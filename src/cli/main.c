@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,56 +27,27 @@ static const struct command {
 	{"topo", cli_topo, "this host's CPUs, last-level caches and NUMA nodes"},
 	{"clean", cli_clean, "remove old results, kernels, templates, leftovers"},
 	{"cleanup", cli_cleanup, "remove cgroups that killed runs left on this machine"},
+	{"completions", cli_completions, "a script that lets the tab key complete ktstr's words"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
-int cli_usage(const char *command, const char *fmt, ...)
+static const struct command *find_command(const char *name)
 {
-	AUTO(buf_done) struct buf line = {0};
-	va_list args;
-
-	va_start(args, fmt);
-	buf_vprintf(&line, fmt, args);
-	va_end(args);
-	log_error("%s%s%s (ktstr %s%s--help says more)", command ?: "", command ? ": " : "",
-		  buf_text(&line), command ?: "", command ? " " : "");
-	return EXIT_USAGE;
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	return NULL;
 }
 
-int cli_help(const char *text)
+static int no_such_command(const char *name)
 {
-	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF) {
-		log_error("stdout cannot be written");
-		return EXIT_TROUBLE;
-	}
-	return 0;
-}
+	struct nearest nearest = {.word = name};
 
-bool cli_take_json(const char *command, const char *help_text, int argc, char **argv, bool *ret_json,
-		   int *ret_status)
-{
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int option;
-
-	*ret_json = false;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		*ret_json = true;
-		if (option == 'j')
-			continue;
-		*ret_status = option == 'h' ? cli_help(help_text)
-					    : cli_usage(command, "there is no option \"%s\"", argv[optind - 1]);
-		return false;
-	}
-	if (optind == argc)
-		return true;
-	*ret_status = cli_usage(command, "what is \"%s\"?", argv[optind]);
-	return false;
+	for (size_t i = 0; i < COMMANDS; i++)
+		nearest_offer(&nearest, commands[i].name);
+	return cli_usage(NULL, "there is no command \"%s\"%s%s%s", name, nearest.best ? "; did you mean " : "",
+			 nearest.best ?: "", nearest.best ? "?" : "");
 }
 
 static int help(void)
@@ -93,28 +62,38 @@ static int help(void)
 		"\nktstr COMMAND --help says more about one.\n\n"
 		"Exit status: 0 passed or skipped, 1 failed, 2 inconclusive, 3 could not find out,\n"
 		"4 no test matched, 64 wrong usage, 130 interrupted.\n\n"
-		"Environment: KTSTR_KERNEL (kernel to boot), KTSTR_CACHE_DIR, KTSTR_RUNS_DIR,\n"
-		"KTSTR_QEMU (QEMU program), KTSTR_SCHEDULER (scheduler program), KTSTR_MODE,\n"
-		"KTSTR_SEED, KTSTR_BUSYBOX_PATH, KTSTR_BOOT_TIMEOUT_S (host seconds that a boot may take), KTSTR_NO_TEMPLATE\n"
-		"(boot every guest), KTSTR_TEMPLATES_MAX_MIB (disk for all templates, default 8192),\n"
-		"KTSTR_VERBOSE=1 (the guest's kernel prints everything), KTSTR_LOG=debug, KTSTR_CI (results say\n"
-		"that a CI job found them).\n");
+		"Environment (docs/environment.md has all): KTSTR_KERNEL (kernel to boot), KTSTR_CACHE_DIR,\n"
+		"KTSTR_RUNS_DIR, KTSTR_QEMU (QEMU program), KTSTR_SCHEDULER (scheduler program), KTSTR_MODE,\n"
+		"KTSTR_SEED, KTSTR_BUSYBOX_PATH, KTSTR_BOOT_TIMEOUT_S (host seconds that a boot may take),\n"
+		"KTSTR_NO_TEMPLATE (boot every guest), KTSTR_TEMPLATES_MAX_MIB (disk for all templates, default\n"
+		"8192), KTSTR_NO_SKIP_MODE (a skip is a failure), KTSTR_VERBOSE=1 (the guest's kernel prints\n"
+		"everything), KTSTR_LOG=debug, KTSTR_CI (results say that a CI job found them).\n");
 	return cli_help(buf_text(&text));
+}
+
+/* `help COMMAND` is `COMMAND --help`. */
+static int help_about(const char *name)
+{
+	char *argv[] = {(char *)name, (char *)"--help", NULL};
+	const struct command *command = find_command(name);
+
+	return command ? command->run(2, argv) : no_such_command(name);
 }
 
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
+	const struct command *command;
 
+	if (fd_keep_standard() < 0)
+		return EXIT_TROUBLE;
 	helpers_export();
 	if (!name)
 		return cli_usage(NULL, "which command?");
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
-		return help();
+		return argc > 2 ? help_about(argv[2]) : help();
 	if (strcmp(name, "--version") == 0)
 		return cli_help("ktstr " KTSTR_VERSION "\n");
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (strcmp(name, commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	return cli_usage(NULL, "there is no command \"%s\"", name);
+	command = find_command(name);
+	return command ? command->run(argc - 1, argv + 1) : no_such_command(name);
 }

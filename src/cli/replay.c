@@ -99,7 +99,7 @@ int cli_replay(int argc, char **argv)
 	int option, r = drive_options_init("replay", &options);
 
 	opterr = 0;
-	while (r == 0 && (option = getopt_long(argc, argv, "hv", long_options, NULL)) != -1) {
+	while (r == 0 && (option = getopt_long(argc, argv, ":hv", long_options, NULL)) != -1) {
 		if (option == 'h')
 			return cli_help(help_text);
 		if (option == 'v')
@@ -107,7 +107,7 @@ int cli_replay(int argc, char **argv)
 		else if (option == 'n')
 			no_trace = true;
 		else
-			return drive_bad_option(&options, option, argv[optind - 1]);
+			return cli_bad_option("replay", option, argv, long_options);
 	}
 	if (r)
 		return r;

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/edits.h"
 #include "catalogue/catalogue.h"
 #include "cli/cli.h"
 #include "cli/helpers.h"
@@ -74,7 +73,7 @@ static int parse(int argc, char **argv, struct options *options)
 	while (status == 0 && (option = getopt_long(argc, argv, ":" SUITE_SHORT_OPTIONS, run_options,
 						    NULL)) != -1) {
 		if (option == ':' || option == '?')
-			return drive_bad_option(&options->drive, option, argv[optind - 1]);
+			return cli_bad_option("run", option, argv, run_options);
 		status = take_option(option, options);
 	}
 	if (status || options->help)
@@ -91,20 +90,13 @@ static int parse(int argc, char **argv, struct options *options)
 	return 0;
 }
 
-static const char *nearest(const char *name)
+static const char *nearest_scenario(const char *name)
 {
-	size_t best_edits = edits_too_many(name);
-	const char *best = NULL;
+	struct nearest nearest = {.word = name};
 
-	for (size_t i = 0; i < ktstr_catalogue_count; i++) {
-		size_t edits = edits_between(name, ktstr_catalogue[i].name);
-
-		if (edits < best_edits) {
-			best = ktstr_catalogue[i].name;
-			best_edits = edits;
-		}
-	}
-	return best;
+	for (size_t i = 0; i < ktstr_catalogue_count; i++)
+		nearest_offer(&nearest, ktstr_catalogue[i].name);
+	return nearest.best;
 }
 
 /* A mistyped name is told before anything starts. */
@@ -115,7 +107,7 @@ static int check_names(char *const *names)
 
 		if (ktstr_catalogue_find(*names))
 			continue;
-		like = nearest(*names);
+		like = nearest_scenario(*names);
 		log_error("run: there is no scenario \"%s\"%s%s%s", *names, like ? "; did you mean " : "",
 			  like ?: "", like ? "?" : " (`ktstr list` names them)");
 		return EXIT_NO_TEST;
@@ -194,10 +186,8 @@ static int list(const char *filter, bool as_json)
 		jout_end(&json);
 		puts(buf_text(&text));
 	}
-	if (fflush(stdout) == EOF)
-		return EXIT_TROUBLE;
 	if (listed || as_json)
-		return 0;
+		return cli_finish(0);
 	log_error("list: no scenario's name contains \"%s\"", filter);
 	return EXIT_NO_TEST;
 }
@@ -226,8 +216,7 @@ int cli_list(int argc, char **argv)
 		case 'h':
 			return cli_help(list_help_text);
 		default:
-			return cli_usage("list", "there is no option \"%s\", or its value is missing",
-					 argv[optind - 1]);
+			return cli_bad_option("list", option, argv, options);
 		}
 	}
 	if (optind < argc)

@@ -2,6 +2,7 @@
 /* shell.c - `ktstr shell` */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,7 +147,7 @@ static int parse(int argc, char **argv, struct options *options)
 	while (status == 0 &&
 	       (option = getopt_long(argc, argv, ":k:i:m:h", long_options, NULL)) != -1) {
 		if (option == ':' || option == '?')
-			return drive_bad_option(&options->drive, option, argv[optind - 1]);
+			return cli_bad_option("shell", option, argv, long_options);
 		status = take_option(option, options);
 	}
 	if (status || options->help)
@@ -215,6 +216,7 @@ static int make_plan(struct options *options, struct test_plans *plans, struct k
 	plan->scheduler = (struct scheduler_plan){
 		.name = options->scheduler ? xstrdup(options->scheduler) : NULL,
 		.binary = options->scheduler ? xstrdup(options->scheduler) : NULL,
+		.asked = true,
 		.args = TAKE(options->scheduler_args, (struct strings){0}),
 	};
 	plan->include_files = TAKE(options->includes, (struct strings){0});
@@ -339,6 +341,10 @@ int cli_shell(int argc, char **argv)
 	interrupt_on_exit(terminal_restore);
 	config = drive_run_config(&drive, &plans);
 	r = run_shell(&options, &config, busybox, window, &wait_status, &err);
+	if (r == -EPIPE) {
+		(void)tree_remove(drive.dir.path, NULL);
+		return 128 + SIGPIPE;        /* as of a program that nobody reads from */
+	}
 	if (r < 0) {
 		if (r != -ECANCELED)
 			log_info("the kernel's console is in %s", drive.dir.path);

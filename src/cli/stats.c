@@ -265,8 +265,6 @@ static int parse(int argc, char **argv, struct stats_options *options)
 	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
 		if (option == 'h')
 			return cli_help(help_text) ?: -1;
-		if (option == ':')
-			return cli_usage("stats", "%s wants a value", argv[optind - 1]);
 		if (option == OPT_DIR)
 			options->dir = optarg;
 		else if (option == OPT_RUN)
@@ -274,7 +272,7 @@ static int parse(int argc, char **argv, struct stats_options *options)
 		else if (option == OPT_JSON)
 			options->json = true;
 		else
-			return cli_usage("stats", "there is no option \"%s\"", argv[optind - 1]);
+			return cli_bad_option("stats", option, argv, long_options);
 	}
 	return 0;
 }

@@ -87,7 +87,7 @@ static int take_threshold(struct options *options)
 	double percent = strtod(optarg, &end);
 
 	if (end == optarg || *end || !isfinite(percent) || percent < 0)
-		return cli_usage("stats", "--threshold %s: percent, from 0", optarg);
+		return cli_usage("stats compare", "--threshold %s: percent, from 0", optarg);
 	options->policy = policy_threshold(percent);
 	options->has_threshold = true;
 	return 0;
@@ -160,18 +160,16 @@ static int parse(int argc, char **argv, struct options *options)
 	opterr = 0;
 	while (status == 0 &&
 	       (option = getopt_long(argc, argv, ":E:h", table.options, NULL)) != -1) {
-		if (option == ':')
-			return cli_usage("stats", "%s wants a value", argv[optind - 1]);
-		if (option == '?')
-			return cli_usage("stats", "there is no option \"%s\"", argv[optind - 1]);
+		if (option == ':' || option == '?')
+			return cli_bad_option("stats compare", option, argv, table.options);
 		status = take_option(option, options);
 	}
 	if (status || options->help)
 		return status;
 	if (optind < argc)
-		return cli_usage("stats", "what is \"%s\"?", argv[optind]);
+		return cli_usage("stats compare", "what is \"%s\"?", argv[optind]);
 	if (options->has_threshold && options->policy_file)
-		return cli_usage("stats", "--threshold or --policy, not both");
+		return cli_usage("stats compare", "--threshold or --policy, not both");
 	spread(options);
 	return options->policy_file ? read_policy(options) : 0;
 }
@@ -328,7 +326,7 @@ static int check_slicing(uint32_t slicing)
 	AUTO(buf_done) struct buf names = {0};
 
 	if (!slicing)
-		return cli_usage("stats", "A and B are the same results: say by what they differ, as in "
+		return cli_usage("stats compare", "A and B are the same results: say by what they differ, as in "
 					  "--a-kernel 6.14 --b-kernel 6.15");
 	slicing &= ~(1u << DIM_RUN);
 	if (__builtin_popcount(slicing) < 2)

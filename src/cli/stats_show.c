@@ -37,25 +37,27 @@ static char *result_path(const struct stats_options *options, const char *word)
 	return is_there(own) ? TAKE_PTR(own) : is_there(below) ? TAKE_PTR(below) : NULL;
 }
 
-static int newest_run(struct run_store *store, char **ret_id, struct ktstr_error *err)
+static int newest_run(const struct stats_options *options, struct run_store *store, char **ret_id,
+		      struct ktstr_error *err)
 {
+	AUTO(free) char *runs_path = options->dir ? xstrdup(options->dir) : runs_dir();
 	AUTO(stored_runs_done) struct stored_runs runs = {0};
 	int r = run_store_list_runs(store, &runs, err);
 
 	if (r < 0)
 		return r;
 	if (runs.len == 0)
-		return error_set(err, -ENOENT, "there are no results yet");
+		return error_set(err, -ENOENT, "there are no results yet in %s", runs_path);
 	*ret_id = xstrdup(runs.at[0].id);
 	return 0;
 }
 
-static int load_run(struct run_store *store, const char *word, struct records *records,
+static int load_run(const struct stats_options *options, struct run_store *store, const char *word, struct records *records,
 		    struct ktstr_error *err)
 {
 	AUTO(strings_done) struct strings dirs = {0};
 	AUTO(free) char *id = word ? xstrdup(word) : NULL;
-	int r = id ? 0 : newest_run(store, &id, err);
+	int r = id ? 0 : newest_run(options, store, &id, err);
 
 	if (r == 0)
 		r = run_store_list_results(store, id, &dirs, err);
@@ -98,7 +100,7 @@ static int load(const struct stats_options *options, const char *word, struct re
 		status = stats_open(options, &store);
 		if (status)
 			return status;
-		r = load_run(store, word, records, &err);
+		r = load_run(options, store, word, records, &err);
 	}
 	mark_archive(options, records);
 	return r < 0 ? stats_trouble(&err) : 0;

@@ -62,6 +62,7 @@ int stored_options(const json_t *json, struct drive_options *options, struct kts
 	options->selection.exact = record_text(json, "test_name");
 	options->selection.topology = record_text(json, "topology");
 	options->selection.memory_mib = record_number(json, "memory_mib");
+	options->selection.recorded = true;
 	options->kernel = options->kernel ?: record_text(json, "kernel_release");
 	options->disturb = json_is_true(json_object_get(json, "disturbed"));
 	options->icount_shift = (int)record_number(json, "icount_shift");

@@ -20,7 +20,7 @@ const char suite_help_out[] =
 	"      --repro             probes in every guest under a scheduler, from the beginning\n"
 	"      --probe-stack F,G   kernel functions to probe, beside those that follow from a crash\n\n"
 	"what comes out\n"
-	"  -f, --format FORMAT     pretty (default), tap, junit, json\n"
+	"  -f, --format FORMAT     pretty (default), tap, junit, json (--json is short for it)\n"
 	"  -o, --output FILE       there instead of on stdout\n\n"
 	"Exit status: 0 passed or skipped, 1 failed, 2 inconclusive, 3 could not find out,\n"
 	"4 no test matched, 64 wrong usage, 130 interrupted.\n";
@@ -84,6 +84,9 @@ int suite_take_option(int option, struct drive_options *drive, struct suite_opti
 			return cli_usage(drive->command, "--format %s: it is pretty, tap, junit or json",
 					 optarg);
 		return 0;
+	case SUITE_OPT_JSON:
+		suite->format = REPORT_JSON;
+		return 0;
 	case 'o':
 		suite->output = optarg;
 		return 0;
@@ -115,10 +118,12 @@ static int run(const struct drive_options *drive_options, const struct suite_opt
 	struct report_totals totals = {0};
 	struct run_config config;
 	uint64_t began = clock_ns();
-	int r = drive_begin(drive_options, plans, &drive, err), end;
+	int r = open_output(suite, &report_config.out, err), end;
 
 	if (r == 0)
-		r = open_output(suite, &report_config.out, err);
+		r = drive_check_output(suite->trace, err);
+	if (r == 0)
+		r = drive_begin(drive_options, plans, &drive, err);
 	if (r < 0)
 		return r;
 	drive_record(&drive, plans);

@@ -17,7 +17,7 @@ struct suite_options {
 };
 
 enum { SUITE_OPT_REPEAT = DRIVE_OPT_END, SUITE_OPT_TRACE, SUITE_OPT_DUMP, SUITE_OPT_AUTO_REPRO,
-       SUITE_OPT_NO_AUTO_REPRO, SUITE_OPT_REPRO, SUITE_OPT_PROBE_STACK, SUITE_OPT_END };
+       SUITE_OPT_NO_AUTO_REPRO, SUITE_OPT_REPRO, SUITE_OPT_PROBE_STACK, SUITE_OPT_JSON, SUITE_OPT_END };
 
 #define SUITE_SHORT_OPTIONS DRIVE_SHORT_OPTIONS "f:o:"
 #define SUITE_LONG_OPTIONS                                                                         \
@@ -28,6 +28,7 @@ enum { SUITE_OPT_REPEAT = DRIVE_OPT_END, SUITE_OPT_TRACE, SUITE_OPT_DUMP, SUITE_
 		{"no-auto-repro", no_argument, NULL, SUITE_OPT_NO_AUTO_REPRO},                     \
 		{"repro", no_argument, NULL, SUITE_OPT_REPRO},                                     \
 		{"probe-stack", required_argument, NULL, SUITE_OPT_PROBE_STACK},                   \
+		{"json", no_argument, NULL, SUITE_OPT_JSON},                                       \
 		{"format", required_argument, NULL, 'f'}, {"output", required_argument, NULL, 'o'}
 
 extern const char suite_help_out[];

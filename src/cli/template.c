@@ -56,7 +56,7 @@ static int list(void)
 		       (unsigned long long)(info->disk_bytes >> 20), when, kernel_word(info->kernel),
 		       info->in_use ? "  in use" : "");
 	}
-	return fflush(stdout) == EOF ? EXIT_TROUBLE : 0;
+	return cli_finish(0);
 }
 
 int cli_template(int argc, char **argv)

@@ -61,7 +61,7 @@ static int parse(int argc, char **argv, struct options *options)
 	while (status == 0 && (option = getopt_long(argc, argv, ":" SUITE_SHORT_OPTIONS, long_options,
 						    NULL)) != -1) {
 		if (option == ':' || option == '?')
-			return drive_bad_option(&options->drive, option, argv[optind - 1]);
+			return cli_bad_option("test", option, argv, long_options);
 		status = take_option(option, options);
 	}
 	if (status == 0 && !options->help && optind == argc)
@@ -85,7 +85,7 @@ static int list(const struct test_plans *plans)
 {
 	vec_each(plan, plans)
 		printf("ktstr/%s: test\n", plan->name);
-	return fflush(stdout) == EOF ? EXIT_TROUBLE : 0;
+	return cli_finish(0);
 }
 
 int cli_test(int argc, char **argv)

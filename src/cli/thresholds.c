@@ -51,7 +51,7 @@ int cli_thresholds(int argc, char **argv)
 		if (option == 'h')
 			return help();
 		if (option != 'j')
-			return cli_usage("show-thresholds", "%s is no option here", argv[optind - 1]);
+			return cli_bad_option("show-thresholds", option, argv, long_options);
 		json = true;
 	}
 	if (optind == argc)

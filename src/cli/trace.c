@@ -50,7 +50,7 @@ static int parse(int argc, char **argv, struct options *options)
 	while (status == 0 && (option = getopt_long(argc, argv, ":" DRIVE_SHORT_OPTIONS "o:",
 						    long_options, NULL)) != -1) {
 		if (option == ':' || option == '?')
-			return drive_bad_option(&options->drive, option, argv[optind - 1]);
+			return cli_bad_option("trace", option, argv, long_options);
 		if (option == 'h' || option == DRIVE_OPT_HELP)
 			options->help = true;
 		else if (option == 'o')
@@ -103,7 +103,9 @@ static int run(struct options *options, char *program, struct ktstr_error *err)
 	if (plans.at[0].host_only)
 		return cli_usage("trace", "test %s runs on the host; guests are traced",
 				 plans.at[0].name);
-	r = drive_begin(&options->drive, &plans, &drive, err);
+	r = drive_check_output(options->output, err);
+	if (r == 0)
+		r = drive_begin(&options->drive, &plans, &drive, err);
 	if (r < 0)
 		return r;
 	drive_record(&drive, &plans);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -55,6 +56,15 @@ static bool is_populated(const char *dir)
 static bool is_live(const char *dir, uint32_t pid)
 {
 	return pid ? is_live_ktstr(pid) : is_populated(dir);
+}
+
+/* All cgroups of the machine, or of a container, are below it. */
+static bool is_mount_root(const char *dir)
+{
+	struct statx st;
+
+	return statx(AT_FDCWD, dir, AT_NO_AUTOMOUNT, STATX_TYPE, &st) == 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
 /* --- removing --------------------------------------------------------------------------------------- */
@@ -118,9 +128,13 @@ int cgroup_leftover_remove(const char *dir, struct ktstr_error *err)
 		return error_sys(err, "%s", plain);
 	if (fs.f_type != CGROUP2_SUPER_MAGIC)
 		return error_set(err, -EINVAL, "%s is no cgroup", plain);
+	if (is_mount_root(plain))
+		return error_set(err, -EPERM, "%s is where cgroups are mounted: name one in it", plain);
 	slash = strrchr(plain, '/');
 	if (leftover_parse(slash ? slash + 1 : plain, &pid))        /* other cgroups' processes are not ours */
 		kill_all_in(plain);
+	else if (is_populated(plain))
+		return error_set(err, -EBUSY, "%s has processes in it", plain);
 	return remove_tree(plain, 0, err);
 }
 

@@ -458,19 +458,28 @@ static bool can_run(const struct run_config *config, const struct test_plan *pla
 	uint32_t needs = KERNEL_NEEDS_GUEST | (plan->has_scheduler ? KERNEL_NEEDS_SCHED_EXT : 0);
 	uint64_t host_mib = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) >> 20;
 	long host_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	AUTO(buf_done) struct buf lacks = {0};
 	struct ktstr_error err = {0};
 
 	if (plan->host_only)
 		return true;
-	if (kernel_check(config->kernel, needs, &err) < 0)
+	if (kernel_check(config->kernel, needs, &err) < 0) {
 		outcome_skip(outcome, "%s", err.msg);
-	else if (plan->memory_mib > host_mib)
-		outcome_skip(outcome, "the guest wants %llu MiB, this host has %llu MiB",
-			     (unsigned long long)plan->memory_mib, (unsigned long long)host_mib);
+		return false;
+	}
+	if (plan->memory_mib > host_mib)
+		buf_printf(&lacks, "the guest wants %llu MiB, this host has %llu MiB",
+			   (unsigned long long)plan->memory_mib, (unsigned long long)host_mib);
 	else if (config->mode == VM_KVM && topology_cpus(&plan->topology) > (uint32_t)host_cpus)
-		outcome_skip(outcome, "the guest wants %u CPUs under KVM, this host has %ld",
-			     topology_cpus(&plan->topology), host_cpus);
-	return outcome->state != KTSTR_SKIP;
+		buf_printf(&lacks, "the guest wants %u CPUs under KVM, this host has %ld",
+			   topology_cpus(&plan->topology), host_cpus);
+	if (!lacks.len)
+		return true;
+	if (plan->machine_asked)
+		outcome_error(outcome, "%s", buf_text(&lacks));
+	else
+		outcome_skip(outcome, "%s", buf_text(&lacks));
+	return false;
 }
 
 int run_check(const struct run_config *config, struct ktstr_error *err)
@@ -514,6 +523,8 @@ int one_run(const struct run_config *config, size_t index, struct result *ret_re
 	if (r < 0 && !(r == -ECANCELED && result.outcome.state == KTSTR_ERROR))
 		outcome_error(&result.outcome, "%s", err.msg);
 	judge_expectation(plan, &result.outcome);
+	if (config->no_skip && result.outcome.state == KTSTR_SKIP)
+		outcome_fail(&result.outcome, KTSTR_KIND_OTHER, "it was skipped, which --no-skip-mode does not allow");
 	if (dumped.path && r != -ECANCELED)
 		dumped_finish(index, &dumped, &result);
 	result.run.host_ns = clock_ns() - began;

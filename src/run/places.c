@@ -116,21 +116,31 @@ void run_dir_done(struct run_dir *dir)
 /* 1 when it is there; the place is noted for the error otherwise. */
 static int try_place(char *path, struct buf *tried, char **ret_path)
 {
-	if (access(path, X_OK) == 0) {
+	struct stat st;
+	bool is_there = stat(path, &st) == 0;
+
+	if (is_there && S_ISREG(st.st_mode) && access(path, X_OK) == 0) {
 		*ret_path = path;
 		return 1;
 	}
-	buf_printf(tried, "%s%s", tried->len ? ", " : "", path);
+	buf_printf(tried, "%s%s%s", tried->len && tried->data[tried->len - 1] != '=' ? ", " : "", path,
+		   !is_there                 ? ""
+		   : S_ISDIR(st.st_mode)     ? " (a directory)"
+		   : !S_ISREG(st.st_mode)    ? " (no file)"
+					     : " (not executable)");
 	free(path);
 	return 0;
 }
 
+/* 1, 0, or -ENOENT: what the user named is not replaced by what is found elsewhere. */
 static int try_env(const char *name, struct buf *tried, char **ret_path)
 {
 	const char *value = getenv(name);
 
-	if (value && *value)
-		return try_place(xstrdup(value), tried, ret_path);
+	if (value && *value) {
+		buf_printf(tried, "%s%s=", tried->len ? ", " : "", name);
+		return try_place(xstrdup(value), tried, ret_path) ? 1 : -ENOENT;
+	}
 	buf_printf(tried, "%s%s (not set)", tried->len ? ", " : "", name);
 	return 0;
 }
@@ -186,16 +196,21 @@ int scheduler_find(const struct scheduler_plan *scheduler, const char *test_prog
 {
 	AUTO(buf_done) struct buf tried = {0};
 	const char *binary = scheduler->binary;
+	int found;
 
 	if (strchr(binary, '/')) {
-		if (try_place(xstrdup(binary), &tried, ret_path))
-			return 0;
-	} else if (try_named_env(scheduler->name, &tried, ret_path) ||
-		   try_env("KTSTR_SCHEDULER", &tried, ret_path) ||
-		   try_beside(binary, test_program, &tried, ret_path) ||
-		   try_search_path(binary, &tried, ret_path)) {
-		return 0;
+		found = try_place(xstrdup(binary), &tried, ret_path);
+	} else {
+		found = try_named_env(scheduler->name, &tried, ret_path);
+		if (!found && !scheduler->asked)
+			found = try_env("KTSTR_SCHEDULER", &tried, ret_path);
+		if (!found)
+			found = try_beside(binary, test_program, &tried, ret_path);
+		if (!found)
+			found = try_search_path(binary, &tried, ret_path);
 	}
+	if (found > 0)
+		return 0;
 	return error_set(err, -ENOENT, "scheduler %s: no program %s; tried: %s", scheduler->name, binary,
 			 buf_text(&tried));
 }

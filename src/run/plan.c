@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "run/run.h"
 #include "run/wprof.h"
@@ -300,13 +302,33 @@ int plans_parse(struct sv json, const char *program, struct test_plans *plans,
 	return 0;
 }
 
+/* Before it is started: what the kernel's EACCES does not tell. */
+static int check_program(const char *path, struct ktstr_error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return 0;        /* starting it says why */
+	if (S_ISDIR(st.st_mode))
+		return error_set(err, -EISDIR, "%s is a directory, not a test program", path);
+	if (access(path, X_OK) < 0)
+		return error_set(err, -EACCES, "%s is not executable, so no test program", path);
+	return 0;
+}
+
 int plans_describe(const char *program, struct test_plans *plans, struct ktstr_error *err)
 {
 	AUTO(buf_done) struct buf out = {0};
 	AUTO(free) char *path = strchr(program, '/') ? xstrdup(program) : xasprintf("./%s", program);
 	const char *argv[] = {path, "--ktstr-describe", NULL};
-	int r = run_and_read(argv, DESCRIBE_MAX, deadline_in(DESCRIBE_NS), &out, err);
+	int r = *program ? check_program(path, err) : error_set(err, -EINVAL, "a test program has a name, not \"\"");
 
+	if (r < 0)
+		return r;
+	r = run_and_read(argv, DESCRIBE_MAX, deadline_in(DESCRIBE_NS), &out, err);
+	/* libktstr names itself where it refuses a declaration */
+	if ((r == -EIO || r == -ETIMEDOUT) && !(err && strstr(err->msg, ": ktstr: ")))
+		return error_wrap(err, r, "asked for its tests by --ktstr-describe (is it a test program?)");
 	if (r < 0)
 		return r;
 	return plans_parse(sv_bytes(buf_text(&out), out.len), path, plans, err);
@@ -359,6 +381,7 @@ static int check_names(const struct test_plans *plans, const struct selection *s
 static int override_machine(struct test_plan *plan, const struct selection *selection,
 			    struct ktstr_error *err)
 {
+	plan->machine_asked = (selection->topology || selection->memory_mib) && !selection->recorded;
 	if (selection->topology) {
 		int r = topology_parse(sv_of(selection->topology), &plan->topology, err);
 
@@ -401,6 +424,7 @@ static void override_scheduler(struct test_plan *plan, const struct selection *s
 	plan->scheduler = (struct scheduler_plan){
 		.name = xstrdup(base_name(selection->scheduler)),
 		.binary = own ? NULL : xstrdup(selection->scheduler),
+		.asked = true,
 	};
 	vec_each(arg, &selection->scheduler_args)
 		strings_push(&plan->scheduler.args, xstrdup(*arg));

@@ -21,6 +21,7 @@
 struct scheduler_plan {
 	char *name;
 	char *binary;                 /* as declared: a path or a name to look up; NULL: EEVDF */
+	bool asked;                   /* by --scheduler, so that KTSTR_SCHEDULER does not count */
 	struct strings args;
 	char *config_file, *cgroup_parent;           /* or NULL */
 	struct strings sysctls, kargs;               /* "key=value"; words of the kernel's command line */
@@ -39,6 +40,7 @@ struct test_plan {
 	struct topology topology;
 	uint64_t memory_mib;          /* that the guest gets, contract L8 applied */
 	bool memory_overridden;       /* the user said how much */
+	bool machine_asked;           /* the user asked for exactly this one: not to have it is an error */
 	uint64_t duration_ms, timeout_ms;
 	char *payload;                /* name of the primary one; NULL: none */
 	bool has_scheduler;
@@ -92,6 +94,7 @@ struct selection {
 	uint32_t workers;
 	const char *work_type;
 	bool on_host;                 /* no guests: on this machine, under its own scheduler */
+	bool recorded;                /* words of a record: nobody asked for its machine just now */
 };
 
 /*
@@ -181,7 +184,8 @@ int cgroup_leftovers_remove(const char *mount, struct strings *removed, struct s
 
 /*
  * Remove this cgroup and those below it, whoever's they are. Processes are killed only where the name
- * is ktstr's; -EBUSY: another cgroup has some. -EINVAL: it is no cgroup v2.
+ * is ktstr's; -EBUSY: another cgroup has some, and nothing was removed. -EINVAL: it is no cgroup v2;
+ * -EPERM: it is the root of all of them.
  */
 int cgroup_leftover_remove(const char *dir, struct ktstr_error *err);
 
@@ -370,6 +374,7 @@ struct run_config {
 	const struct run_dir *dir;
 	enum vm_mode mode;
 	uint64_t seed;
+	bool no_skip;                 /* a test that is skipped has failed */
 	bool disturb;                 /* PID 1's seeded disturber preempts at random moments */
 	const char *template_cache;   /* the cache directory; NULL: every guest boots from cold */
 	uint64_t template_max_bytes;  /* of disk, for all templates together */

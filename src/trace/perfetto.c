@@ -325,10 +325,16 @@ int trace_perfetto(const struct trace *trace, const struct trace_analysis *analy
 		   const struct trace_marker *markers, size_t marker_count, const char *path,
 		   struct ktstr_error *err)
 {
-	AUTO(free) char *aside = xasprintf("%s.new-%d", path, (int)getpid());
-	struct writer writer = {.out = fopen(aside, "we")};
-	int r = 0;
+	AUTO(free) char *real = NULL;
+	AUTO(free) char *aside = NULL;
+	struct writer writer = {0};
+	bool in_place;
+	int r = file_output_find(path, &real, &in_place, err);
 
+	if (r < 0)
+		return r;
+	aside = in_place ? xstrdup(real) : xasprintf("%s.new-%d", real, (int)getpid());
+	writer.out = fopen(aside, "we");
 	if (!writer.out)
 		return error_sys(err, "create %s", aside);
 	vec_each (task, &analysis->tasks)
@@ -342,9 +348,9 @@ int trace_perfetto(const struct trace *trace, const struct trace_analysis *analy
 		r = error_set(err, -EIO, "write %s failed", aside);
 	if (fclose(writer.out) == EOF && r == 0)
 		r = error_sys(err, "write %s", aside);
-	if (r == 0 && rename(aside, path) < 0)
-		r = error_sys(err, "rename %s to %s", aside, path);
-	if (r < 0)
+	if (r == 0 && !in_place && rename(aside, real) < 0)
+		r = error_sys(err, "rename %s to %s", aside, real);
+	if (r < 0 && !in_place)
 		(void)unlink(aside); /* it may not be there; the error is told */
 	return r;
 }

@@ -103,7 +103,7 @@ static void judge_missing(struct ktstr_verdict *verdict, const struct worker_rep
 static void describe_custom(double limit, double built_in, const char *unit, struct buf *text)
 {
 	if (limit < built_in || limit > built_in)
-		buf_printf(text, " (threshold %.10g%s)", limit, unit);
+		buf_printf(text, " (threshold %.4g%s)", limit, unit);
 }
 
 static void judge_gap(struct ktstr_verdict *verdict, const struct worker_report *report,

@@ -46,8 +46,8 @@ int qemu_find(struct qemu *ret_qemu, struct ktstr_error *err)
 	if (r < 0)
 		return error_wrap(err, r, "no QEMU (make setup installs one; KTSTR_QEMU names one)");
 	if (parse_version(sv_of(buf_text(&out)), &qemu) < 0)
-		return error_set(err, -EINVAL, "%s --version says \"%.60s\"", qemu.program,
-				 buf_text(&out));
+		return error_set(err, -EINVAL, "%s is no QEMU: --version says \"%.*s\"", qemu.program,
+				 (int)strcspn(buf_text(&out), "\n"), buf_text(&out));
 	if (qemu.number < VM_QEMU_VERSION_MIN)
 		return error_set(err, -ENOTSUP,
 				 "QEMU %s is too old: 8.1 or later is needed (make setup installs one)",

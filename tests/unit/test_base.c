@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -350,6 +351,47 @@ TEST(a_suggestion_may_differ_more_the_longer_the_word_is)
 	CHECK(edits_between("abc", "xyz") >= edits_too_many("abc"));
 	CHECK_EQ(edits_too_many(""), 2);
 	CHECK_EQ(edits_too_many("oversubscribed"), 6);
+}
+
+TEST(a_pipe_is_written_to_and_stays_one)
+{
+	char dir[] = "/tmp/ktstr-unit.XXXXXX", text[8] = "";
+	AUTO(free) char *path = NULL;
+	AUTO(fd_close) int pipe_fd = -1;
+	struct ktstr_error err = {0};
+	struct stat st;
+
+	CHECK(mkdtemp(dir));
+	path = xasprintf("%s/pipe", dir);
+	CHECK_EQ(mkfifo(path, 0600), 0);
+	pipe_fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	CHECK_EQ(file_write_atomic(path, "text", 4, 0644, &err), 0);
+	CHECK_EQ(read(pipe_fd, text, sizeof(text) - 1), 4);
+	CHECK_STR(text, "text");
+	CHECK(stat(path, &st) == 0 && S_ISFIFO(st.st_mode));
+	CHECK_EQ(file_write_atomic(dir, "text", 4, 0644, &err), -EISDIR);
+	CHECK_EQ(tree_remove(dir, &err), 0);
+}
+
+TEST(a_link_stays_one_and_the_file_behind_it_is_replaced)
+{
+	char dir[] = "/tmp/ktstr-unit.XXXXXX";
+	AUTO(free) char *file = NULL;
+	AUTO(free) char *link = NULL;
+	AUTO(free) char *text = NULL;
+	struct ktstr_error err = {0};
+	struct stat st;
+
+	CHECK(mkdtemp(dir));
+	file = xasprintf("%s/file", dir);
+	link = xasprintf("%s/link", dir);
+	CHECK_EQ(file_write_atomic(file, "old\n", 4, 0644, &err), 0);
+	CHECK_EQ(symlink("file", link), 0);
+	CHECK_EQ(file_write_atomic(link, "new\n", 4, 0644, &err), 0);
+	CHECK(lstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+	text = file_line(AT_FDCWD, file);
+	CHECK_STR(text, "new");
+	CHECK_EQ(tree_remove(dir, &err), 0);
 }
 
 /* --- fuzz targets, on their corpora and around them -------------------------------------------- */

@@ -466,6 +466,36 @@ TEST(a_scheduler_that_is_nowhere_names_every_place)
 	unsetenv("KTSTR_SCHEDULER_BIN_MY_SCHED");
 }
 
+TEST(a_scheduler_that_a_variable_names_wrongly_is_not_looked_for_elsewhere)
+{
+	struct scheduler_plan scheduler = {.name = "ls", .binary = "ls"};
+	struct ktstr_error err = {0};
+	char *path = NULL;
+
+	setenv("KTSTR_SCHEDULER", "/nowhere/scx", 1);
+	CHECK_EQ(scheduler_find(&scheduler, "/bin/ls", &path, &err), -ENOENT);
+	CHECK_STR(err.msg, "scheduler ls: no program ls; tried: KTSTR_SCHEDULER_BIN_LS (not set), "
+			   "KTSTR_SCHEDULER=/nowhere/scx");
+	scheduler.asked = true;        /* an option counts more than a variable */
+	CHECK_EQ(scheduler_find(&scheduler, "/bin/ls", &path, &err), 0);
+	CHECK_HAS(path, "/bin/ls");
+	free(path);
+	unsetenv("KTSTR_SCHEDULER");
+}
+
+TEST(a_scheduler_that_cannot_be_started_says_why)
+{
+	struct scheduler_plan scheduler = {.name = "x", .binary = (char *)"/etc/passwd"};
+	struct ktstr_error err = {0};
+	char *path = NULL;
+
+	CHECK_EQ(scheduler_find(&scheduler, "/bin/ls", &path, &err), -ENOENT);
+	CHECK_STR(err.msg, "scheduler x: no program /etc/passwd; tried: /etc/passwd (not executable)");
+	scheduler.binary = (char *)"/etc/";
+	CHECK_EQ(scheduler_find(&scheduler, "/bin/ls", &path, &err), -ENOENT);
+	CHECK_STR(err.msg, "scheduler x: no program /etc/; tried: /etc/ (a directory)");
+}
+
 TEST(what_a_killed_run_left_is_swept_and_results_stay)
 {
 	char runs[] = "/tmp/ktstr-unit.XXXXXX";

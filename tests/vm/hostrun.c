@@ -65,13 +65,13 @@ static unsigned cgroups_of_ktstr(void)
 	return count;
 }
 
-enum as { AS_ROOT, AS_NOBODY, WITHOUT_CGROUPS };
+enum as { AS_ROOT, AS_NOBODY, WITHOUT_CGROUPS, INTERRUPTED };
 
 /* Its exit status; its output is in OUT, and the most cgroups of its that were seen in *ret_seen. */
 static int run_as(enum as as, unsigned *ret_seen, const char *const *args)
 {
 	const struct timespec pause = {.tv_nsec = 50000000};
-	unsigned seen = 0;
+	unsigned seen = 0, looks = 0;
 	pid_t pid = fork();
 	int status;
 
@@ -94,6 +94,9 @@ static int run_as(enum as as, unsigned *ret_seen, const char *const *args)
 		unsigned now = cgroups_of_ktstr();
 
 		seen = now > seen ? now : seen;
+		looks += now > 0;
+		if (as == INTERRUPTED && looks == 10)        /* its workers are at work by then */
+			(void)kill(pid, SIGINT);
 		(void)nanosleep(&pause, NULL);
 	}
 	if (ret_seen)
@@ -144,6 +147,19 @@ KTSTR_TEST(scenarios_run_on_the_host, WITH_KTSTR)
 	EXPECT(cgroups_of_ktstr() == 0);
 	EXPECT(times("/tmp/json", "\"passed\": true") == 3 || times("/tmp/json", "\"passed\":true") == 3);
 	EXPECT(times("/tmp/json", "\"skipped\": true") + times("/tmp/json", "\"skipped\":true") == 0);
+	return 0;
+}
+
+KTSTR_TEST(an_interrupted_run_leaves_no_cgroup, WITH_KTSTR)
+{
+	unsigned seen;
+	int r = install(err);
+
+	if (r < 0)
+		return r;
+	EXPECT(RUN_AS(INTERRUPTED, &seen, "run", "--host", "--duration", "20", "cgroup_steady") == 130);
+	EXPECT(seen == 1);
+	EXPECT(cgroups_of_ktstr() == 0);
 	return 0;
 }
 
@@ -231,9 +247,15 @@ KTSTR_TEST(processes_of_others_are_left_alone, WITH_KTSTR)
 
 	if (mkdir(CGROUPS "/mine", 0755) < 0)
 		return ktstr_error_set(err, -errno, "mkdir: %s", strerror(errno));
+	if (mkdir(CGROUPS "/mine/empty", 0755) < 0)
+		return ktstr_error_set(err, -errno, "mkdir: %s", strerror(errno));
 	inside = put_sleeper(CGROUPS "/mine", "sleeper");
 	EXPECT(RUN_AS(AS_ROOT, NULL, "cleanup", "--parent-cgroup", CGROUPS "/mine") == 3);
 	EXPECT(says("ktstr: " CGROUPS "/mine has processes in it\n"));
+	EXPECT(access(CGROUPS "/mine/empty", F_OK) == 0);
+	EXPECT(RUN_AS(AS_ROOT, NULL, "cleanup", "--parent-cgroup", CGROUPS) == 3);
+	EXPECT(says("ktstr: " CGROUPS " is where cgroups are mounted: name one in it\n"));
+	EXPECT(access(CGROUPS "/mine/empty", F_OK) == 0);
 	EXPECT(kill(inside, 0) == 0);
 	(void)kill(inside, SIGKILL);
 	EXPECT(waitpid(inside, NULL, 0) == inside);

@@ -56,7 +56,7 @@ refused() { # status, words, arguments...
 # --- wrong words ----------------------------------------------------------------------------------
 refused 64 'topology 0n1l1c1t: NUMA nodes must be 1..1024, not 0' test --topology 0n1l1c1t "$suite"
 check "topology 0n1l1c1t is named" $?
-refused 4 'no test matches no_such_test' test --exact no_such_test "$suite"
+refused 4 'no test matches "no_such_test"' test --exact no_such_test "$suite"
 check "an unknown test name is exit status 4" $?
 refused 4 'no test is linked into' test "$empty"
 check "a program without tests says so" $?
@@ -79,6 +79,10 @@ check "a kernel that is a text file is named" $?
 head -c 2000000 "$kernel" >"$work/half"
 refused 3 "$work/half" test --kernel "$work/half" "${quick[@]}"
 check "half a kernel is named" $?
+KTSTR_QEMU=$work/text refused 3 'no QEMU' test "${quick[@]}"
+check "so is one that cannot be started" $?
+KTSTR_QEMU=/bin/true refused 3 '/bin/true is no QEMU: --version says' test "${quick[@]}"
+check "and a program that is none" $?
 KTSTR_QEMU=$work/nothing refused 3 'no QEMU' test "${quick[@]}"
 check "a QEMU that is not there is named" $?
 
@@ -104,12 +108,37 @@ run test --format json -o /dev/full "${quick[@]}"
 [ "$status" = 3 ] && says 'No space left on device'
 check "an output that is full is an error" $?
 
+"$ktstr" test "${quick[@]}" 2>"$work/err" | head -c 1 >"$work/out"
+[ "${PIPESTATUS[0]}" = 3 ] && says 'write the pretty report: Broken pipe' && no_qemu && [ -z "$(left)" ]
+check "a reader that leaves ends the run in order" $?
+"$ktstr" test "${quick[@]}" >&- 2>"$work/err"
+[ $? = 3 ] && says 'write the pretty report: Bad file descriptor' && [ -z "$(left)" ]
+check "a stdout that is closed is an error, and no file of ours is taken for it" $?
+run test --topology 1n1l1024c1t "${quick[@]}"
+[ "$status" = 3 ] && says 'this host has'
+check "a machine that was asked for and cannot be had is an error" $?
+skipped=(--exact demo_a_machine_that_is_too_large "$suite")
+run test "${skipped[@]}"
+[ "$status" = 0 ] && says 'SKIP' && says 'this host has'
+check "one that a test declares is skipped" $?
+run test --no-skip-mode "${skipped[@]}"
+[ "$status" = 1 ] && says 'this host has' && says 'it was skipped, which --no-skip-mode does not allow'
+check "and with --no-skip-mode that is a failure" $?
+
 # --- accidents ------------------------------------------------------------------------------------
 start test "${cold[@]}"
 kill -INT "$driver"
 wait "$driver"
 [ $? = 130 ] && no_qemu && [ -z "$(left)" ] && says '0 passed, 0 failed, 0 skipped'
 check "Ctrl-C ends guests, reports what finished, exits 130" $?
+
+start test "${cold[@]}"
+kill -TERM "$driver"
+sleep 0.02
+kill -TERM "$driver"
+wait "$driver"
+[ $? = 130 ] && no_qemu && [ -z "$(left)" ] && says '0 passed, 0 failed, 0 skipped'
+check "a signal that comes twice at once, as from timeout(1), is one" $?
 
 start test "${cold[@]}"
 kill -9 "$driver"

@@ -26,7 +26,7 @@ run run cgroup_steady qqqqqqqqqqqqqqqq
 	[ ! -e "$work/runs" ]
 check "and stops the others before anything starts" $?
 run run --filter no_such_scenario
-[ "$status" = 4 ] && says 'no test matches no_such_scenario'
+[ "$status" = 4 ] && says 'no test matches "no_such_scenario"'
 check "a filter that nothing matches is told" $?
 run run
 [ "$status" = 64 ] && says 'which scenarios?'

@@ -61,6 +61,12 @@ KTSTR_TEST(a_machine_of_any_shape, .scheduler = &eevdf, .topology = "2n4l1c2t")
 	return LOAD(SPIN("cg_0", 8));
 }
 
+/* no host has that */
+KTSTR_TEST(demo_a_machine_that_is_too_large, .memory_mib = 1 << 20)
+{
+	return 0;
+}
+
 KTSTR_TEST(a_program_brings_its_libraries, .include_files = KTSTR_ARGS("ls"))
 {
 	char *const argv[] = {"ls", "/include-files", NULL};

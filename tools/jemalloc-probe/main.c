@@ -240,6 +240,8 @@ int main(int argc, char **argv)
 	enum probe_fatal fatal = PROBE_FATAL_OTHER;
 	struct ktstr_error err = {0};
 
+	if (fd_keep_standard() < 0)
+		return EXIT_NOTHING;
 	if (cancel_init(options.abort_after_ms, &err) < 0 || probe(&run, &fatal, &err) < 0) {
 		fprintf(stderr, "ktstr-probe-fatal: %s\nerror: %s\n", probe_fatal_tag(fatal), err.msg);
 		return EXIT_NOTHING;
