@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,17 +16,25 @@
 
 DEFINE_AUTO(DIR *, closedir)
 
+/* Not /tmp without a HOME: somebody else may have made the directory there. */
+static const char *home_dir(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *user = home && *home ? NULL : getpwuid(getuid());
+
+	return user ? user->pw_dir : home && *home ? home : ".";
+}
+
 char *runs_dir(void)
 {
 	const char *runs = getenv("KTSTR_RUNS_DIR");
 	const char *state = getenv("XDG_STATE_HOME");
-	const char *home = getenv("HOME");
 
 	if (runs && *runs)
 		return xstrdup(runs);
 	if (state && *state)
 		return xasprintf("%s/ktstr", state);
-	return xasprintf("%s/.local/state/ktstr", home && *home ? home : "/tmp");
+	return xasprintf("%s/.local/state/ktstr", home_dir());
 }
 
 /* A directory whose lock file exists and is held by nobody was left by a run that was killed. */
