@@ -2,7 +2,8 @@
 /*
  * view.h - one snapshot in groups, or two compared group by group: rows that a table, JSON or CSV is
  * made of. Pure. Threads of two snapshots meet by their groups, never by tid; a group that only one
- * of them has is listed apart and is in no row. A view owns its texts; rows point into it.
+ * of them has is listed apart and is in no row. Where names are normalised, a kernel worker that both
+ * have is called by its later name on both sides. A view owns its texts; rows point into it.
  */
 #ifndef CTVIEW_VIEW_H
 #define CTVIEW_VIEW_H

@@ -527,6 +527,32 @@ TEST(one_member_on_each_side_is_still_a_pattern)
 	CHECK_SUMMARY(&config, &a, &b, "run_time_ns", "kworker/{N}:{N}=+3 eth0=+1");
 }
 
+TEST(a_kernel_worker_is_called_by_its_later_name_on_both_sides)
+{
+	AUTO(ctprof_snapshot_done) struct ctprof_snapshot a = {0}, b = {0}, other = {0};
+	struct ctview_config config = {.group_by = CTVIEW_BY_COMM, .keep_silent = true};
+
+	/* tids are the places in the list */
+	FILL(&a, {"kworker/u8:1-flush", NULL, NULL, 900, 0}, {"kworker/u8:2-events", NULL, NULL, 5, 0},
+	     {"kworker/0:1+mm", NULL, NULL, 70, 0}, {"shell", NULL, NULL, 1, 0}, {"kworker/R-a", NULL, NULL, 3, 0});
+	FILL(&b, {"kworker/u8:1-events", NULL, NULL, 902, 0}, {"kworker/u8:2-events", NULL, NULL, 5, 0},
+	     {"kworker/0:1-mm", NULL, NULL, 71, 0}, {"tool", NULL, NULL, 2, 0}, {"kworker/R-b", NULL, NULL, 4, 0});
+	CHECK_SUMMARY(&config, &a, &b, "run_time_ns", "kworker/0:1-mm=+1 kworker/u{N}:{N}-events=+2");
+	config.group_by = CTVIEW_BY_PCOMM;
+	CHECK_SUMMARY(&config, &a, &b, "run_time_ns", "kworker/0:1-mm=+1 kworker/u{N}:{N}-events=+2");
+	/* names as they are, where that is asked for */
+	config.no_thread_normalize = true;
+	CHECK_SUMMARY(&config, &a, &b, "run_time_ns", "kworker/u8:2-events=0");
+	config.no_thread_normalize = false;
+	config.group_by = CTVIEW_BY_COMM_EXACT;
+	CHECK_SUMMARY(&config, &a, &b, "run_time_ns", "kworker/u8:2-events=0");
+	/* another worker under the same tid, of another pool or born later, is another */
+	config.group_by = CTVIEW_BY_COMM;
+	FILL(&other, {"kworker/u9:1-events", NULL, NULL, 7, 0}, {"kworker/u8:2-flush", NULL, NULL, 8, 0});
+	other.threads.at[1].start_time_clock_ticks++;
+	CHECK_SUMMARY(&config, &a, &other, "run_time_ns", "kworker/u{N}:{N}-flush=-892 kworker/u{N}:{N}-events=+2");
+}
+
 TEST(groups_of_one_side_are_listed_apart)
 {
 	AUTO(ctprof_snapshot_done) struct ctprof_snapshot a = {0}, b = {0};
