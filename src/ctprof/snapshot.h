@@ -192,6 +192,7 @@ struct ctprof_names;
 
 struct ctprof_snapshot {
 	uint64_t captured_at_unix_ns;
+	const char *label;                      /* what it is of, from whoever captured it; NULL: nothing was said */
 	struct host_context *host;              /* owned; NULL: unknown */
 	struct ctprof_threads threads;          /* by tgid, then the leader first, then by tid */
 	struct ctprof_cgroups cgroups;          /* by path */

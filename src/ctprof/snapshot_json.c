@@ -237,6 +237,8 @@ void ctprof_snapshot_to_json(const struct ctprof_snapshot *snapshot, struct buf 
 	jout_u64(&json, "schema_version", CTPROF_SCHEMA_VERSION);
 	jout_string(&json, "ktstr_version", KTSTR_VERSION);
 	put_u64(&json, "captured_at_unix_ns", snapshot->captured_at_unix_ns);
+	if (snapshot->label)
+		jout_string(&json, "label", snapshot->label);
 	put_host(&json, snapshot->host);
 	jout_array(&json, "threads");
 	vec_each(thread, &snapshot->threads)

@@ -279,6 +279,7 @@ int ctprof_snapshot_from_json(const char *json, size_t len, struct ctprof_snapsh
 		return r;
 	}
 	snapshot.captured_at_unix_ns = get_u64(root, "captured_at_unix_ns");
+	snapshot.label = get_name_or_null(&snapshot, root, "label");
 	threads = json_object_get(root, "threads");
 	json_array_foreach(threads, i, value)
 		get_thread(&snapshot, value);

@@ -6,6 +6,7 @@
 #include "ctview/derived.h"
 #include "ctview/print.h"
 
+#define LABEL_BYTES 200
 #define TICKS_PER_S 100             /* USER_HZ */
 #define GROUP_LEAST 16
 #define METRIC_LEAST 12
@@ -73,6 +74,17 @@ bool ctview_kernels_differ(const struct ctview_origin origin[CTVIEW_SIDES])
 	return a && b && strcmp(a, b) != 0;
 }
 
+/* The label is a line's end, whatever is in it. */
+static void put_label(const char *label, struct buf *out)
+{
+	AUTO(free) char *clean = text_clean(sv_of(label), LABEL_BYTES);
+
+	for (char *c = clean; *c; c++)
+		if (*c == '\n' || *c == '\t')
+			*c = '?';
+	buf_printf(out, "  %s", clean);
+}
+
 static void put_origin(const char *word, const struct ctview_origin *origin, struct buf *out)
 {
 	const struct ctprof_snapshot *snapshot = origin->snapshot;
@@ -82,8 +94,11 @@ static void put_origin(const char *word, const struct ctview_origin *origin, str
 
 	if (gmtime_r(&s, &tm))
 		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
-	buf_printf(out, "%-9s  %s  %s  %zu threads  %s\n", word, origin->label, when, snapshot->threads.len,
+	buf_printf(out, "%-9s  %s  %s  %zu threads  %s", word, origin->label, when, snapshot->threads.len,
 		   kernel_of(snapshot) ?: "kernel unknown");
+	if (snapshot->label)
+		put_label(snapshot->label, out);
+	buf_char(out, '\n');
 }
 
 static void put_host(const struct ctview_origin origin[CTVIEW_SIDES], struct buf *out)

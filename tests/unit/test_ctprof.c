@@ -301,24 +301,6 @@ TEST(ghosts_are_left_out_but_leaders_are_not)
 	CHECK_EQ(snapshot.threads.at[1].tid, 11);
 }
 
-TEST(a_leader_of_whom_nothing_may_be_read_is_in)
-{
-	AUTO(free) char *root = tree_new(), *task = xasprintf("%s/proc/10/task", root);
-	AUTO(ctprof_snapshot_done) struct ctprof_snapshot snapshot = {0};
-
-	if (geteuid() == 0) {
-		CHECK_EQ(tree_remove(root, NULL), 0);
-		skip();        /* root may read everything; tests/ctprof has it with hidepid */
-	}
-	put_task(root, 10, 10);
-	CHECK_EQ(chmod(task, 0), 0);
-	snapshot = capture_tree(root);
-	CHECK_EQ(chmod(task, 0755), 0);
-	CHECK_EQ(tree_remove(root, NULL), 0);
-	CHECK_EQ(snapshot.threads.len, 1);
-	CHECK_EQ(snapshot.threads.at[0].tgid, 10);
-}
-
 /* --- live ----------------------------------------------------------------------------------------- */
 
 TEST(this_process_is_in_a_capture_of_this_machine)
@@ -373,6 +355,7 @@ static struct ctprof_snapshot small_snapshot(void)
 	cpuset_add(&thread.cpu_affinity, 700);
 	thread.cgroup = ctprof_snapshot_name(&snapshot, sv_of("/a"));
 	ctprof_threads_push(&snapshot.threads, thread);
+	snapshot.label = ctprof_snapshot_name(&snapshot, sv_of("step 1: end"));
 	snapshot.has_summaries = true;
 	snapshot.probe_summary.refused = 4;
 	for (int i = 0; i < CTPROF_FILES; i++) {
@@ -413,6 +396,7 @@ TEST(a_file_gives_back_every_field)
 	CHECK(cpuset_equal(&written.threads.at->cpu_affinity, &read.threads.at->cpu_affinity));
 	CHECK_STR(read.threads.at->comm, "we\"ird\n");
 	CHECK_STR(read.threads.at->cgroup, "/a");
+	CHECK_STR(read.label, "step 1: end");
 	CHECK_EQ(read.probe_summary.refused, 4);
 	CHECK_EQ(memcmp(&read.parse_summary.read_failures_by_file, &written.parse_summary.read_failures_by_file,
 			sizeof(read.parse_summary.read_failures_by_file)), 0);

@@ -924,10 +924,12 @@ TEST(a_missing_host_context_is_a_line)
 
 	read_snapshot("before.json", &a);
 	FILL(&b, {"x", NULL, NULL, 1, 0});
+	b.label = "step 1\n(\033[31m): end";
 	origin[0] = (struct ctview_origin){"a", &a};
 	origin[1] = (struct ctview_origin){"b", &b};
 	ctview_build(&config, &a, &b, &view);
 	ctview_print_text(&view, &config, origin, &look, &text);
+	CHECK_HAS(buf_text(&text), "  kernel unknown  step 1?(?[31m): end\n");
 	CHECK_HAS(buf_text(&text), "\nhost: no host context in the candidate; the hosts are not compared\n");
 }
 
