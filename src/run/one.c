@@ -290,18 +290,18 @@ char *wprof_keep(const struct test_plan *plan, const struct session *session, st
 
 	if (!plan->wprof)
 		return NULL;
-	if (session->wprof_trouble)
-		log_warn("%s: no wprof trace: %s", plan->name, session->wprof_trouble);
-	else if (!session->wprof_whole)
+	if (session->wprof.trouble)
+		log_warn("%s: no wprof trace: %s", plan->name, session->wprof.trouble);
+	else if (!session->wprof.whole)
 		log_warn("%s: no wprof trace: it did not come whole", plan->name);
-	else if (!wprof_shape_is_right(sv_bytes(session->wprof.data, session->wprof.len)))
+	else if (!wprof_shape_is_right(sv_bytes(session->wprof.bytes.data, session->wprof.bytes.len)))
 		log_warn("%s: no wprof trace: the %zu bytes that wprof wrote are none", plan->name,
-			 session->wprof.len);
+			 session->wprof.bytes.len);
 	else
 		is_kept = true;
 	if (!is_kept)
 		return NULL;
-	save_log(result, name, &session->wprof);
+	save_log(result, name, &session->wprof.bytes);
 	return TAKE_PTR(name);
 }
 
