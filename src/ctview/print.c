@@ -283,20 +283,37 @@ static void put_left_out(const struct ctview *view, enum ctview_section section,
 			   view->sides == 1 ? "are 0" : "did not change");
 }
 
+static size_t section_len(const struct ctview *view, size_t from)
+{
+	size_t to = from;
+
+	while (to < view->rows.len && view->rows.at[to].section == view->rows.at[from].section)
+		to++;
+	return to - from;
+}
+
+void ctview_print_rows(const struct ctview *view, const struct ctview_config *config, const struct table_look *look,
+		       struct buf *out)
+{
+	for (size_t from = 0, count; from < view->rows.len; from += count) {
+		count = section_len(view, from);
+		put_section(view, ctview_columns(view, config), &view->rows.at[from], count, look, out);
+	}
+}
+
 static void put_sections(const struct ctview *view, const struct ctview_config *config, const struct table_look *look,
 			 struct buf *out)
 {
 	unsigned columns = ctview_columns(view, config);
 	bool any = false;
 
-	for (size_t from = 0, to; from < view->rows.len; from = to) {
+	for (size_t from = 0, count; from < view->rows.len; from += count) {
 		enum ctview_section section = view->rows.at[from].section;
 
-		for (to = from + 1; to < view->rows.len && view->rows.at[to].section == section; to++)
-			;
+		count = section_len(view, from);
 		buf_printf(out, "\n%s== %s ==%s\n", look->colour ? "\033[1m" : "", ctview_section_name[section],
 			   look->colour ? "\033[0m" : "");
-		put_section(view, columns, &view->rows.at[from], to - from, look, out);
+		put_section(view, columns, &view->rows.at[from], count, look, out);
 		put_left_out(view, section, out);
 		any = true;
 	}

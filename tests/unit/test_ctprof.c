@@ -454,7 +454,10 @@ TEST(a_bomb_is_refused_before_it_fills_the_memory)
 	struct ktstr_error err;
 
 	CHECK_EQ(unpack_error(packed, pack_text(zeros, len, packed, 1 << 20), &err), -EFBIG);
-	CHECK_HAS(err.msg, "unpacks to more than");
+	CHECK_HAS(err.msg, "unpacks to more than 512 MiB");
+	CHECK_EQ(ctprof_snapshot_unpack_max(packed, pack_text(zeros, (2 << 20) + 1, packed, 1 << 20), 2 << 20,
+					    &(struct ctprof_snapshot){0}, &err), -EFBIG);
+	CHECK_HAS(err.msg, "unpacks to more than 2 MiB");
 }
 
 TEST(a_write_that_fails_leaves_the_old_file)
