@@ -10,6 +10,7 @@
 #include "host/host.h"
 #include "run/hostrun.h"
 #include "run/repro.h"
+#include "run/steps.h"
 #include "run/wprof.h"
 
 #define TAIL_LOG (64u << 10)
@@ -414,6 +415,7 @@ static int run_guest(const struct run_config *config, size_t index, struct dumpe
 		judged = traced_finish(config, index, &traced, &session, result, err);
 	dumped->had_test = session.stage >= WIRE_STAGE_TEST;
 	free(wprof_keep(run_plan(config, index), &session, result, false));
+	steps_keep(run_plan(config, index), &session, result);
 	if (r == 0 && judged == 0 && probes)
 		repro_of_primary(&probed, clock_ns() - began, result);
 	if (r == 0 && judged == 0 && repro_wanted(config, run_plan(config, index), &result->outcome))

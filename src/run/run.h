@@ -50,6 +50,7 @@ struct test_plan {
 	enum ktstr_kind expect_kind;  /* KTSTR_KIND_NONE: any */
 	bool wprof;                   /* the user's wprof runs beside the test */
 	struct strings wprof_args;    /* empty: its default arguments */
+	bool ctprof;                  /* captures at the ends of its steps */
 	bool no_auto_repro;           /* the test wants no second run when its scheduler dies */
 	bool host_only;
 	bool ignored;                 /* runs only when asked for by name */
