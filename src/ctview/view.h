@@ -118,7 +118,7 @@ DEFINE_AUTO_DONE(struct ctview, ctview_done)
 /*
  * b NULL: show a. Order within a section: of show, groups by CPU time, most first, and a group's
  * metrics in registry order; of compare, rows by |percent|, greatest first, where a baseline of 0
- * stands for one event, a millisecond, a MiB or a percent; then what has no number. With `sort`,
+ * stands for one event, a millisecond, a MiB or a percent; then what is no amount: words, and CPUs. With `sort`,
  * groups by these metrics' values (show) or deltas (compare), greatest first unless ascending, and
  * within a group registry order; a group without the metric comes last. Ties: group name, then
  * registry order.

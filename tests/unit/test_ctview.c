@@ -591,6 +591,23 @@ TEST(the_greatest_relative_change_comes_first)
 	CHECK_SUMMARY(&config, &a, &b, "run_time_ns", "fresh=+50000000 ten=+10 gone=-10 half=-500 new=+900");
 }
 
+TEST(another_cpu_is_no_greater_change_than_more_work)
+{
+	AUTO(ctprof_snapshot_done) struct ctprof_snapshot a = {0}, b = {0};
+	AUTO(ctview_done) struct ctview view = {0};
+	const struct ctview_config config = {.group_by = CTVIEW_BY_PCOMM};
+
+	FILL(&a, {"moves", NULL, NULL, 5, 0}, {"works", NULL, NULL, 100, 0});
+	FILL(&b, {"moves", NULL, NULL, 5, 0}, {"works", NULL, NULL, 101, 0});
+	a.threads.at[0].processor = 1;
+	b.threads.at[0].processor = 63;
+	ctview_build(&config, &a, &b, &view);
+	CHECK_EQ(view.rows.len, 2);
+	CHECK_STR(view.rows.at[0].metric, "run_time_ns");
+	CHECK_STR(view.rows.at[1].metric, "processor");
+	CHECK_EQ((int64_t)view.rows.at[1].delta.percent, 6200);
+}
+
 static void sort_by(struct ctview_config *config, const char *list)
 {
 	ctview_sorts_done(&config->sort);
