@@ -95,6 +95,14 @@ TEST(a_step_without_an_end_is_compared_from_the_first_capture)
 	CHECK_STR(one, "");
 }
 
+TEST(an_end_is_that_of_the_same_step)
+{
+	AUTO(free) char *text = TOLD("step 1: start", "step 1: middle", "step 11: end", "step 1: end");
+
+	CHECK_HAS(text, "(ktstr ctprof compare F@1..4 ");
+	CHECK(!strstr(text, "F@1..2") && !strstr(text, "F@1..3"));
+}
+
 TEST(labels_of_a_guest_are_made_fit_to_print)
 {
 	AUTO(free) char *text = TOLD("step 1\n(\033[31m): start", "step 1\n(\033[31m): end", NULL);
