@@ -8,17 +8,8 @@ work=$(mktemp -d) || exit 1
 dir=$work
 trap 'rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs KTSTR_MODE=det
-n=0
+. "$(dirname "$0")/../tap.sh"
 
-check() { # words, status
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		tail -n 60 "$work/out" "$work/err" 2>/dev/null | cut -c1-300 | sed 's/^/# /'
-	fi
-}
 run() { # status, name, arguments: output in $work/out, the test's directory in $dir
 	local want=$1 name=$2
 	shift 2
@@ -70,4 +61,4 @@ KTSTR_CTPROF_AGENT_BINARY=/bin/false run 0 brief &&
 check "an agent that fails costs the captures, not the test" $?
 run 0 brief --mode tcg && [ "$(jq -c '.run.ctprof.captures' "$dir/result.json")" = '["backdrop: start","backdrop: end"]' ]
 check "captures are taken in tcg too, and without steps at the ends of the load" $?
-echo "1..$n"
+plan
