@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ctprof.c - what a capture costs: time per thread of both sources beside a plain loop that reads
- * the same files of the same threads, and beside `ps -eLo`. Everything in one run, the best of some
- * rounds each, because this machine may be busy. `bench/ctprof-capture` builds and runs it.
+ * the same files of the same threads, and beside `ps -eLo`; the most memory that each had, and how
+ * long a capture of jemalloc's counters stopped any thread: this program and its sleepers are linked
+ * with jemalloc. Everything in one run, the best of some rounds each, because this machine may be busy.
+ * `bench/ctprof-capture` builds and runs it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -168,50 +170,94 @@ static void capture_heap(void)
 	capture();
 }
 
-static uint64_t best_of(void (*work)(void))
-{
-	uint64_t best_ns = UINT64_MAX;
+/* What one way costs; made in a process of its own, whose memory is then that way's alone. */
+struct cost {
+	uint64_t ns;                    /* the best round */
+	size_t rows;
+	uint64_t stopped_ns_max;        /* of all rounds */
+	bool by_bpf;
+	char why_not_bpf[KTSTR_ERROR_MSG_MAX];
+	long max_kib;
+};
 
+static void measure_rounds(void (*work)(void), struct cost *cost)
+{
+	cost->ns = UINT64_MAX;
 	for (int i = 0; i < ROUNDS; i++) {
 		uint64_t start_ns = clock_ns(), ns;
 
 		work();
 		ns = clock_ns() - start_ns;
-		best_ns = ns < best_ns ? ns : best_ns;
+		cost->ns = ns < cost->ns ? ns : cost->ns;
+		if (report.stopped_ns_max > cost->stopped_ns_max)
+			cost->stopped_ns_max = report.stopped_ns_max;
 	}
-	return best_ns;
+	cost->rows = rows;
+	cost->by_bpf = report.source == CTPROF_SOURCE_BPF;
+	memcpy(cost->why_not_bpf, report.why_not_bpf, sizeof(cost->why_not_bpf));
 }
 
-static void print_row(const char *what, uint64_t ns, uint64_t loop_ns)
+static struct cost cost_of(void (*work)(void))
 {
-	printf("%-28s %8.2f ms %8.2f us a thread %7.3f of the loop\n", what, (double)ns / 1e6,
-	       (double)ns / 1e3 / (double)rows, (double)ns / (double)loop_ns);
+	struct cost cost = {0};
+	struct rusage usage = {0};
+	int result[2];
+	pid_t pid;
+
+	if (pipe2(result, O_CLOEXEC) < 0)
+		return cost;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		measure_rounds(work, &cost);
+		_exit(write(result[1], &cost, sizeof(cost)) != sizeof(cost));
+	}
+	close(result[1]);
+	if (pid < 0 || read(result[0], &cost, sizeof(cost)) != sizeof(cost))
+		log_error("a measuring process ended early");
+	if (pid > 0)
+		(void)wait4(pid, NULL, 0, &usage);
+	close(result[0]);
+	cost.max_kib = usage.ru_maxrss;
+	return cost;
+}
+
+static void print_cost(const char *what, const struct cost *cost, uint64_t loop_ns, size_t thread_count)
+{
+	printf("%-22s %10.2f ms %9.2f us a thread %7.3f of the loop %6.1f MiB", what, (double)cost->ns / 1e6,
+	       (double)cost->ns / 1e3 / (double)thread_count, (double)cost->ns / (double)loop_ns,
+	       (double)cost->max_kib / 1024);
+	if (cost->stopped_ns_max)
+		printf("  longest stop of a thread %.1f us", (double)cost->stopped_ns_max / 1e3);
+	printf("\n");
 }
 
 static void measure(unsigned count)
 {
 	AUTO(pids_done) struct pids pids = {0};
-	struct rusage usage;
-	uint64_t loop_ns;
+	struct cost loop, by_ps, proc, bpf, heap;
 
 	if (!start_threads(count, &pids)) {
 		log_error("%u threads cannot be started: %s", count, strerror(errno));
 		stop_threads(&pids);
 		return;
 	}
-	capture_bpf();
-	printf("%zu threads, %u of them sleepers in processes of %u\n", rows, count, THREADS_PER_PROCESS);
-	loop_ns = best_of(plain_loop);
-	print_row("plain loop", loop_ns, loop_ns);
-	print_row("ps -eLo", best_of(ps), loop_ns);
-	print_row("capture --source proc", best_of(capture_proc), loop_ns);
-	print_row("capture --source bpf", best_of(capture_bpf), loop_ns);
-	if (report.source != CTPROF_SOURCE_BPF)
-		printf("  (not by BPF: %s)\n", report.why_not_bpf);
-	print_row("capture, heap included", best_of(capture_heap), loop_ns);
-	getrusage(RUSAGE_SELF, &usage);
-	printf("longest stop of any thread %.1f us; this process had at most %ld MiB\n\n",
-	       (double)report.stopped_ns_max / 1e3, usage.ru_maxrss >> 10);
+	loop = cost_of(plain_loop);
+	by_ps = cost_of(ps);
+	proc = cost_of(capture_proc);
+	bpf = cost_of(capture_bpf);
+	heap = cost_of(capture_heap);
+	printf("%zu threads, %u of them sleepers in processes of %u, with jemalloc\n", proc.rows, count,
+	       THREADS_PER_PROCESS);
+	print_cost("plain loop", &loop, loop.ns, proc.rows);
+	print_cost("ps -eLo", &by_ps, loop.ns, proc.rows);
+	print_cost("capture, /proc", &proc, loop.ns, proc.rows);
+	print_cost("capture, BPF", &bpf, loop.ns, proc.rows);
+	if (!bpf.by_bpf)
+		printf("  (by /proc: %s)\n", bpf.why_not_bpf);
+	print_cost("capture, heap included", &heap, loop.ns, proc.rows);
+	printf("\n");
 	fflush(stdout);
 	stop_threads(&pids);
 }

@@ -152,6 +152,11 @@ struct ktstr_test {
 	 */
 	bool wprof;
 	const char *wprof_args;
+	/*
+	 * Capture every thread of the guest at the start and at the end of each step, and keep the captures
+	 * beside the test's record; a failure shows the largest changes (docs/ctprof.md). Takes guest time.
+	 */
+	bool ctprof;
 };
 
 #define KTSTR_ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})

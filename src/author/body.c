@@ -15,6 +15,7 @@
  *   KTSTR_NONCE        of that frame, hexadecimal
  *   KTSTR_FREEZE       "1": write a WIRE_LOAD_END frame there when a load ends, and give PID 1 time to
  *                      ring; "0" in a run that is the same run until then
+ *   KTSTR_CTPROF_...   see author/captures.h
  */
 #include "author/author.h"
 
@@ -25,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "author/captures.h"
 #include "scenario/scenario.h"
 #include "wire/wire.h"
 #include "workload/workload.h"
@@ -249,6 +251,7 @@ int author_run_body(const struct ktstr_test *test)
 {
 	AUTO(verdict_done) struct ktstr_verdict verdict = {0};
 	AUTO(ctx_done) struct ktstr_ctx ctx = {.test = test};
+	AUTO(captures_done) struct captures captures = CAPTURES_NONE;
 	struct result_channel channel = {.fd = -1};
 	struct ktstr_error err = {0};
 	pid_t self = getpid();
@@ -264,6 +267,9 @@ int author_run_body(const struct ktstr_test *test)
 	if (channel.fd >= 0 && strcmp(ctx.mode, "host") != 0) {
 		ctx.on_load_end = tell_load_end;
 		ctx.on_load_end_arg = &channel;
+		captures_begin(&captures, &verdict);
+		ctx.on_step = captures.socket_fd >= 0 ? captures_take : NULL;
+		ctx.on_step_arg = &captures;
 	}
 	r = test->body(&ctx, &verdict, &err);
 	if (getpid() != self) {

@@ -336,6 +336,8 @@ static void check_test(struct complaints *complaints)
 		complain(complaints, "wprof_args must not be empty");
 	if (test->wprof && test->host_only)
 		complain(complaints, "wprof: it traces guests, and the test is host_only");
+	if (test->ctprof && test->host_only)
+		complain(complaints, "ctprof: it captures the threads of a guest, and the test is host_only");
 	if (test->wprof_args && !test->wprof)
 		complain(complaints, "wprof_args: wprof is not switched on");
 	if (test->auto_repro > KTSTR_OFF)

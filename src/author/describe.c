@@ -11,7 +11,7 @@
  *      "include_files":["data", and the programs of payloads],
  *      "checks":{"default":{"max_gap_ms":2000}, "scheduler":null, "test":{"isolation":1}},
  *      "trace_checks":{"max_wakeup_latency_us":100.0, ...} (only with one that is set),
- *      "auto_repro":false (only then), "wprof":true, "wprof_args":"-d 100" (only where set),
+ *      "auto_repro":false (only then), "wprof":true, "wprof_args":"-d 100", "ctprof":true (only where set),
  *      "scheduler":null or {"name":"my_sched", "binary":null or "scx_my_sched", "args":["-v"],
  *        "config_file":null or "my.conf", "cgroup_parent":null or "/sys/fs/cgroup/workload",
  *        "sysctls":["kernel.panic_on_warn=1"], "kargs":["preempt=full"]}}]}
@@ -170,6 +170,8 @@ static void put_test(struct json_out *json, const struct ktstr_test *test)
 		jout_bool(json, "wprof", true);
 	if (test->wprof_args)
 		jout_string(json, "wprof_args", test->wprof_args);
+	if (test->ctprof)
+		jout_bool(json, "ctprof", true);
 	if (test->auto_repro == KTSTR_OFF)
 		jout_bool(json, "auto_repro", false);
 	put_scheduler(json, test);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ctprof_capture.c - `ktstr ctprof capture`. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 #include "cli/cli.h"
 #include "cli/ctprof.h"
 #include "ctprof/ctprof.h"
+
+#define MOUNTS_MAX (16u << 20)
 
 static const char help_text[] =
 	"usage: ktstr ctprof capture -o FILE [OPTIONS]\n"
@@ -43,6 +46,36 @@ static int parse_source(const char *word, enum ctprof_source *ret_source)
 	return -1;
 }
 
+/* Of one kind of failure the files that had it: "io, smaps_rollup". */
+static void put_files(const uint64_t counts[CTPROF_FILES], const char *const *words, struct buf *line)
+{
+	const char *comma = "";
+
+	for (int i = 0; i < CTPROF_FILES; i++) {
+		if (counts[i] == 0)
+			continue;
+		buf_printf(line, "%s%s", comma, ctprof_file_name[i]);
+		if (words)
+			buf_printf(line, " (%s)", words[i]);
+		comma = ", ";
+	}
+}
+
+static uint64_t sum_files(const uint64_t counts[CTPROF_FILES])
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < CTPROF_FILES; i++)
+		sum += counts[i];
+	return sum;
+}
+
+/* Root lacks it too, where it is root of a container. */
+static const char *who_may(void)
+{
+	return geteuid() == 0 ? "needs CAP_SYS_PTRACE" : "needs root, or CAP_SYS_PTRACE";
+}
+
 static void tell_probe(const struct ctprof_probe_summary *probe)
 {
 	AUTO(buf_done) struct buf line = {0};
@@ -52,22 +85,40 @@ static void tell_probe(const struct ctprof_probe_summary *probe)
 		   (unsigned long long)probe->probed_ok, (unsigned long long)probe->failed);
 	if (probe->dominant_failure)
 		buf_printf(&line, " (mostly %s)", probe->dominant_failure);
-	if (probe->privilege_dominant)
-		buf_str(&line, "; run as root, or with CAP_SYS_PTRACE, or see kernel.yama.ptrace_scope");
+	if (probe->refused)
+		buf_printf(&line, "; %llu for lack of permission (%s%s)", (unsigned long long)probe->refused, who_may(),
+			   probe->privilege_dominant ? "; see kernel.yama.ptrace_scope, too" : "");
 	log_info("ctprof probe: %s", buf_text(&line));
 }
 
 static void tell_parse(const struct ctprof_parse_summary *parse)
 {
+	/* what a kernel is built with that has the file */
+	static const char *const options[CTPROF_FILES] = {
+		[CTPROF_FILE_STAT] = "CONFIG_PROC_FS",
+		[CTPROF_FILE_SCHEDSTAT] = "CONFIG_SCHED_INFO",
+		[CTPROF_FILE_IO] = "CONFIG_TASK_IO_ACCOUNTING",
+		[CTPROF_FILE_STATUS] = "CONFIG_PROC_FS",
+		[CTPROF_FILE_SCHED] = "CONFIG_SCHED_DEBUG",
+		[CTPROF_FILE_CGROUP] = "CONFIG_CGROUPS",
+		[CTPROF_FILE_SMAPS_ROLLUP] = "CONFIG_PROC_PAGE_MONITOR",
+	};
+	uint64_t refused = sum_files(parse->refused_by_file);
 	AUTO(buf_done) struct buf line = {0};
 
 	buf_printf(&line, "%llu threads, %llu files unreadable", (unsigned long long)parse->tids_walked,
 		   (unsigned long long)parse->read_failures);
 	if (parse->dominant_read_failure)
 		buf_printf(&line, " (mostly %s)", parse->dominant_read_failure);
-	if (parse->kernel_config_dominant)
-		buf_str(&line, "; the kernel may lack CONFIG_SCHED_INFO or CONFIG_TASK_IO_ACCOUNTING, or "
-			       "others' files are not yours to read");
+	if (refused) {
+		buf_printf(&line, "; %llu for lack of permission (", (unsigned long long)refused);
+		put_files(parse->refused_by_file, NULL, &line);
+		buf_printf(&line, "; %s)", who_may());
+	}
+	if (sum_files(parse->missing_by_file)) {
+		buf_str(&line, "; this kernel was built without ");
+		put_files(parse->missing_by_file, options, &line);
+	}
 	if (parse->negative_dotted_values)
 		buf_printf(&line, "; %llu negative times taken as 0",
 			   (unsigned long long)parse->negative_dotted_values);
@@ -80,12 +131,42 @@ static void tell_taskstats(const struct ctprof_taskstats_summary *taskstats)
 
 	buf_printf(&line, "%llu threads answered", (unsigned long long)taskstats->ok_count);
 	if (taskstats->eperm_count)
-		buf_printf(&line, ", %llu refused (needs CAP_NET_ADMIN)", (unsigned long long)taskstats->eperm_count);
+		buf_printf(&line, ", %llu refused (delays; needs CAP_NET_ADMIN)",
+			   (unsigned long long)taskstats->eperm_count);
 	if (taskstats->esrch_count)
 		buf_printf(&line, ", %llu had ended", (unsigned long long)taskstats->esrch_count);
 	if (taskstats->other_err_count)
 		buf_printf(&line, ", %llu other errors", (unsigned long long)taskstats->other_err_count);
+	if (!taskstats->ok_count && !taskstats->eperm_count && !taskstats->esrch_count && !taskstats->other_err_count)
+		buf_str(&line, ": this kernel was built without it (CONFIG_TASKSTATS)");
 	log_info("ctprof taskstats: %s", buf_text(&line));
+}
+
+/* Whether the /proc on top keeps others' processes from us: proc(5), hidepid. */
+static bool proc_hides(void)
+{
+	AUTO(buf_done) struct buf text = {0};
+	struct sv rest, line;
+	bool hides = false;
+
+	if (geteuid() == 0 || file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTS_MAX, &text, NULL) < 0)
+		return false;
+	rest = sv_bytes(buf_text(&text), text.len);
+	while (sv_line(&rest, &line))
+		if (memmem(line.data, line.len, " /proc ", strlen(" /proc ")))
+			hides = memmem(line.data, line.len, "hidepid=", strlen("hidepid=")) &&
+				!memmem(line.data, line.len, "hidepid=off", strlen("hidepid=off"));
+	return hides;
+}
+
+/* What is not where it should be: its mount is missing, or hides it. */
+static void tell_mounts(const struct ctprof_snapshot *snapshot, const char *root)
+{
+	if (!root && proc_hides())
+		log_info("ctprof: /proc is mounted with hidepid: it hides others' processes from us");
+	if (snapshot->cgroups.len == 0)
+		log_info("ctprof: no cgroups: no cgroup v2 is mounted at /sys/fs/cgroup%s%s", root ? " below " : "",
+			 root ?: "");
 }
 
 static void tell(const struct ctprof_snapshot *snapshot, const struct ctprof_capture_config *config,
@@ -98,7 +179,10 @@ static void tell(const struct ctprof_snapshot *snapshot, const struct ctprof_cap
 		 (unsigned long long)(us % 1000), snapshot->cgroups.len);
 	if (*report->why_not_bpf && config->source == CTPROF_SOURCE_BPF)
 		log_warn("ctprof: not by BPF: %s", report->why_not_bpf);
-	if (!snapshot->has_summaries)
+	else if (*report->why_not_bpf)
+		log_info("ctprof: not by BPF, which would be quicker: %s", report->why_not_bpf);
+	tell_mounts(snapshot, config->root);
+	if (!snapshot->has_summaries || snapshot->threads.len == 0)
 		return;
 	if (!config->no_heap)
 		tell_probe(&snapshot->probe_summary);
@@ -129,7 +213,8 @@ static int capture(const struct ctprof_capture_config *config, const char *path,
 	ctprof_capture(config, &snapshot, &report);
 	tell(&snapshot, config, &report);
 	if (snapshot.threads.len == 0) {
-		log_error("ctprof: no thread in %s/proc: is that a recorded tree?", config->root ?: "");
+		log_error("ctprof: no thread in %s/proc: is %s?", config->root ?: "",
+			  config->root ? "that a recorded tree" : "it mounted");
 		return EXIT_TROUBLE;
 	}
 	r = as_json ? write_json(&snapshot, path, &err) : ctprof_snapshot_write(&snapshot, path, &err);

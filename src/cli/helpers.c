@@ -51,4 +51,5 @@ void helpers_export(void)
 	export_one("KTSTR_JEMALLOC_PROBE_BINARY", "ktstr-jemalloc-probe");
 	export_one("KTSTR_JEMALLOC_ALLOC_WORKER_BINARY", "ktstr-jemalloc-alloc-worker");
 	export_one("KTSTR_REPRO_PROBE_BINARY", "ktstr-repro-probe");
+	export_one("KTSTR_CTPROF_AGENT_BINARY", "ktstr-ctprof-agent");
 }

@@ -54,9 +54,8 @@ static void read_threads(struct capture *capture, enum ctprof_source wanted, str
 	struct ktstr_error err = {0};
 
 	report->source = CTPROF_SOURCE_PROC;
-	if (wanted == CTPROF_SOURCE_AUTO && count_threads(capture) < BPF_PAYS_FROM)
-		snprintf(report->why_not_bpf, sizeof(report->why_not_bpf), "few threads: /proc is quicker");
-	else if (wanted != CTPROF_SOURCE_PROC) {
+	if (wanted == CTPROF_SOURCE_BPF ||
+	    (wanted == CTPROF_SOURCE_AUTO && count_threads(capture) >= BPF_PAYS_FROM)) {
 		if (bpf_source_read(capture, &err) == 0) {
 			report->source = CTPROF_SOURCE_BPF;
 			ctprof_snapshot_sort(capture->snapshot);

@@ -17,7 +17,7 @@ struct process {
 	struct ctprof_thread *rows;
 	size_t row_count;
 	bool detected, ok;
-	bool failed, privilege;
+	bool failed, privilege, refused;     /* privilege: ptrace was; refused: for lack of permission */
 	const char *failure;         /* a tag; constant text of room probe */
 	uint64_t stopped_ns_max;
 };
@@ -60,6 +60,7 @@ static void note_fatal(struct process *process, enum probe_fatal fatal, const st
 	if (!is_actionable(fatal, err))
 		return;
 	process->failed = true;
+	process->refused = err->code == -EACCES || err->code == -EPERM;
 	process->failure = probe_fatal_tag(fatal);
 }
 
@@ -74,6 +75,7 @@ static void note_reading(struct process *process, const struct probe_reading *re
 	if (reading->code == -ESRCH)
 		return;              /* it ended meanwhile */
 	process->failed = true;
+	process->refused |= reading->code == -EACCES || reading->code == -EPERM;
 	process->failure = probe_step_word(reading->failed);
 	if (reading->failed == PROBE_STEP_SEIZE || reading->failed == PROBE_STEP_INTERRUPT)
 		process->privilege = true;
@@ -225,6 +227,7 @@ static void summarize(struct ctprof_snapshot *snapshot, const struct processes *
 		summary->jemalloc_detected += process->detected;
 		summary->probed_ok += process->ok;
 		summary->failed += process->failed;
+		summary->refused += process->failed && process->refused;
 		privilege += process->failed && process->privilege;
 		if (process->failed)
 			tally_add(&tally, process->failure);

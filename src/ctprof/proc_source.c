@@ -14,17 +14,31 @@ struct visit {
 	struct capture *capture;
 	int task_fd;                /* /proc/TGID/task */
 	char id[16];
-	uint64_t failures[CTPROF_FILES];
+	int failed[CTPROF_FILES];   /* negative errno of a file that gave nothing */
 	uint64_t negatives;
 	uint32_t flags;
 	bool has_allowed;
 	struct cpuset allowed;
 };
 
-void count_read_failure(struct ctprof_parse_summary *summary, enum ctprof_file file, uint64_t count)
+void count_read_failure(struct ctprof_parse_summary *summary, enum ctprof_file file, int code)
 {
-	summary->read_failures += count;
-	summary->read_failures_by_file[file] += count;
+	summary->read_failures++;
+	summary->read_failures_by_file[file]++;
+	summary->refused_by_file[file] += code == -EACCES || code == -EPERM;
+	summary->missing_by_file[file] += code == -ENOENT;
+}
+
+/* One that hides from us (hidepid) is there. */
+static bool has_gone(int dir_fd, const char *id)
+{
+	return faccessat(dir_fd, id, F_OK, 0) < 0 && errno != EACCES && errno != EPERM;
+}
+
+/* What is not there because its thread has gone meanwhile is no file that this kernel lacks. */
+static int why_missing(int dir_fd, const char *id, int code)
+{
+	return code == -ENOENT && has_gone(dir_fd, id) ? -ESRCH : code;
 }
 
 static bool read_task_file(struct visit *visit, enum ctprof_file file, struct sv *ret_text)
@@ -32,16 +46,14 @@ static bool read_task_file(struct visit *visit, enum ctprof_file file, struct sv
 	char path[64];
 
 	snprintf(path, sizeof(path), "%s/%s", visit->id, ctprof_file_name[file]);
-	if (tree_read(&visit->capture->buffer, visit->task_fd, path, ret_text) == 0)
-		return true;
-	visit->failures[file]++;
-	return false;
+	visit->failed[file] = tree_read(&visit->capture->buffer, visit->task_fd, path, ret_text);
+	return visit->failed[file] == 0;
 }
 
 static void note(struct visit *visit, enum ctprof_file file, int r)
 {
 	if (r < 0)
-		visit->failures[file]++;
+		visit->failed[file] = r;
 }
 
 /* Where stat cannot be had, the name alone still says that the thread is there. */
@@ -69,7 +81,7 @@ static void read_files(struct visit *visit, struct ctprof_thread *thread)
 	if (read_task_file(visit, CTPROF_FILE_STAT, &text))
 		note(visit, CTPROF_FILE_STAT, parse_stat(text, thread, &stat));
 	visit->flags = stat.flags;
-	if (visit->failures[CTPROF_FILE_STAT])
+	if (visit->failed[CTPROF_FILE_STAT])
 		read_comm(visit, thread);
 	if (read_task_file(visit, CTPROF_FILE_SCHEDSTAT, &text))
 		note(visit, CTPROF_FILE_SCHEDSTAT, parse_schedstat(text, thread));
@@ -119,9 +131,8 @@ static bool visit_thread(struct visit *visit, struct ctprof_thread *thread)
 	read_files(visit, thread);
 	if (is_ghost(thread) && thread->tid == thread->tgid) {
 		/* the leader of a process that is still there is never left out */
-		memset(visit->failures, 0, sizeof(visit->failures));
 		read_files(visit, thread);
-		if (is_ghost(thread) && faccessat(visit->task_fd, visit->id, F_OK, 0) < 0)
+		if (is_ghost(thread) && has_gone(visit->task_fd, visit->id))
 			return false;
 	} else if (is_ghost(thread)) {
 		return false;
@@ -145,7 +156,8 @@ static void add_thread(struct capture *capture, int task_fd, uint32_t tgid, uint
 	if (!visit_thread(&visit, &thread))
 		return;
 	for (int i = 0; i < CTPROF_FILES; i++)
-		count_read_failure(summary, i, visit.failures[i]);
+		if (visit.failed[i] < 0)
+			count_read_failure(summary, i, why_missing(task_fd, visit.id, visit.failed[i]));
 	summary->negative_dotted_values += visit.negatives;
 	if (tid == tgid && !(visit.flags & PF_KTHREAD))
 		read_smaps_rollup(capture, &thread);
@@ -161,6 +173,8 @@ static void read_process(struct capture *capture, uint32_t tgid)
 
 	snprintf(path, sizeof(path), "%u/task", tgid);
 	tasks = tree_list(capture->proc_fd, path);
+	if (!tasks && (errno == EACCES || errno == EPERM))        /* hidepid: it is there, and no more is told */
+		add_thread(capture, capture->proc_fd, tgid, tgid);
 	while (tasks && (entry = readdir(tasks)))
 		if (tree_task_id(entry, &tid))
 			add_thread(capture, dirfd(tasks), tgid, tid);
@@ -215,8 +229,11 @@ void read_smaps_rollup(struct capture *capture, struct ctprof_thread *leader)
 		return;
 	if (r == 0)
 		r = parse_smaps_rollup(text, capture->snapshot, &leader->smaps_rollup_kib);
-	if (r < 0)
-		count_read_failure(&capture->snapshot->parse_summary, CTPROF_FILE_SMAPS_ROLLUP, 1);
+	if (r < 0) {
+		snprintf(path, sizeof(path), "%u", leader->tgid);
+		count_read_failure(&capture->snapshot->parse_summary, CTPROF_FILE_SMAPS_ROLLUP,
+				   why_missing(capture->proc_fd, path, r));
+	}
 }
 
 void fill_pcomm(struct ctprof_snapshot *snapshot)

@@ -82,7 +82,8 @@ int ctprof_series_get(const struct ctprof_series *series, size_t index, struct c
 
 	assert(index < series->frames.len);
 	frame = &series->frames.at[index];
-	r = ctprof_snapshot_unpack(series->bytes.data + frame->at, frame->len, ret_snapshot, err);
+	r = ctprof_snapshot_unpack_max(series->bytes.data + frame->at, frame->len,
+				       series->json_max ?: CTPROF_JSON_BYTES_MAX, ret_snapshot, err);
 	return r < 0 ? error_wrap(err, r, "snapshot %zu", index + 1) : 0;
 }
 

@@ -24,6 +24,7 @@ struct ctprof_series {
 	struct buf bytes;                   /* the file */
 	struct ctprof_frames frames;        /* the snapshots in it, at least one */
 	size_t rest;                        /* bytes behind them that are no whole frame */
+	size_t json_max;                    /* what a snapshot may unpack to; 0: CTPROF_JSON_BYTES_MAX */
 };
 void ctprof_series_done(struct ctprof_series *series);
 DEFINE_AUTO_DONE(struct ctprof_series, ctprof_series_done)

@@ -155,6 +155,7 @@ struct ctprof_sched_ext {
 struct ctprof_probe_summary {
 	uint64_t tgids_walked, jemalloc_detected, probed_ok;
 	uint64_t failed;
+	uint64_t refused;               /* of them: for lack of permission */
 	const char *dominant_failure;   /* the most frequent tag; NULL without failures */
 	bool privilege_dominant;        /* at least half were refused ptrace */
 };
@@ -175,6 +176,8 @@ struct ctprof_parse_summary {
 	uint64_t tids_walked;
 	uint64_t read_failures;
 	uint64_t read_failures_by_file[CTPROF_FILES];
+	uint64_t refused_by_file[CTPROF_FILES];         /* of them: no permission */
+	uint64_t missing_by_file[CTPROF_FILES];         /* of them: not in this kernel, of a thread that is there */
 	const char *dominant_read_failure;      /* the first by name of the most frequent; NULL: none */
 	bool kernel_config_dominant;            /* at least half in schedstat and io */
 	uint64_t negative_dotted_values;        /* times below 0 in sched, taken as 0 */
@@ -189,6 +192,7 @@ struct ctprof_names;
 
 struct ctprof_snapshot {
 	uint64_t captured_at_unix_ns;
+	const char *label;                      /* what it is of, from whoever captured it; NULL: nothing was said */
 	struct host_context *host;              /* owned; NULL: unknown */
 	struct ctprof_threads threads;          /* by tgid, then the leader first, then by tid */
 	struct ctprof_cgroups cgroups;          /* by path */

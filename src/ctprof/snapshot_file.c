@@ -98,7 +98,7 @@ static int unpack(const void *data, size_t len, struct buf *ret_json, struct kts
 		buf_bytes(ret_json, step, out.pos);
 		if (ret_json->truncated)
 			return error_set(err, -EFBIG, "unpacks to more than %u MiB: no snapshot is that large",
-					 CTPROF_JSON_BYTES_MAX >> 20);
+					 (unsigned)(ret_json->max >> 20));
 	} while (in.pos < in.size || out.pos == out.size);
 	if (left != 0)
 		return error_set(err, -ENODATA, "truncated: the file ends after %zu bytes in the middle of the snapshot",
@@ -109,8 +109,14 @@ static int unpack(const void *data, size_t len, struct buf *ret_json, struct kts
 int ctprof_snapshot_unpack(const void *data, size_t len, struct ctprof_snapshot *ret_snapshot,
 			   struct ktstr_error *err)
 {
+	return ctprof_snapshot_unpack_max(data, len, CTPROF_JSON_BYTES_MAX, ret_snapshot, err);
+}
+
+int ctprof_snapshot_unpack_max(const void *data, size_t len, size_t json_max, struct ctprof_snapshot *ret_snapshot,
+			       struct ktstr_error *err)
+{
 	static const unsigned char magic[] = {0x28, 0xb5, 0x2f, 0xfd};
-	AUTO(buf_done) struct buf json = {.max = CTPROF_JSON_BYTES_MAX};
+	AUTO(buf_done) struct buf json = {.max = json_max};
 	int r;
 
 	if (len < sizeof(magic) || memcmp(data, magic, sizeof(magic)) != 0)

@@ -37,7 +37,9 @@ int ctprof_snapshot_write(const struct ctprof_snapshot *snapshot, const char *pa
  */
 int ctprof_snapshot_read(const char *path, struct ctprof_snapshot *ret_snapshot, struct ktstr_error *err);
 
-/* The same for the bytes of a file. */
+/* The same for the bytes of a file, with at most json_max bytes of JSON in it. */
+int ctprof_snapshot_unpack_max(const void *data, size_t len, size_t json_max, struct ctprof_snapshot *ret_snapshot,
+			       struct ktstr_error *err);
 int ctprof_snapshot_unpack(const void *data, size_t len, struct ctprof_snapshot *ret_snapshot,
 			   struct ktstr_error *err);
 

@@ -153,6 +153,14 @@ static void put_cgroup(struct json_out *json, const struct ctprof_cgroup *cgroup
 	jout_end(json);
 }
 
+static void put_by_file(struct json_out *json, const char *key, const uint64_t counts[CTPROF_FILES])
+{
+	jout_object(json, key);
+	for (int i = 0; i < CTPROF_FILES; i++)
+		put_u64(json, ctprof_file_name[i], counts[i]);
+	jout_end(json);
+}
+
 static void put_summaries(struct json_out *json, const struct ctprof_snapshot *snapshot)
 {
 	const struct ctprof_probe_summary *probe = &snapshot->probe_summary;
@@ -170,16 +178,16 @@ static void put_summaries(struct json_out *json, const struct ctprof_snapshot *s
 	put_u64(json, "jemalloc_detected", probe->jemalloc_detected);
 	put_u64(json, "probed_ok", probe->probed_ok);
 	put_u64(json, "failed", probe->failed);
+	put_u64(json, "refused", probe->refused);
 	jout_string(json, "dominant_failure", probe->dominant_failure);
 	jout_bool(json, "privilege_dominant", probe->privilege_dominant);
 	jout_end(json);
 	jout_object(json, "parse_summary");
 	put_u64(json, "tids_walked", parse->tids_walked);
 	put_u64(json, "read_failures", parse->read_failures);
-	jout_object(json, "read_failures_by_file");
-	for (int i = 0; i < CTPROF_FILES; i++)
-		put_u64(json, ctprof_file_name[i], parse->read_failures_by_file[i]);
-	jout_end(json);
+	put_by_file(json, "read_failures_by_file", parse->read_failures_by_file);
+	put_by_file(json, "refused_by_file", parse->refused_by_file);
+	put_by_file(json, "missing_by_file", parse->missing_by_file);
 	jout_string(json, "dominant_read_failure", parse->dominant_read_failure);
 	jout_bool(json, "kernel_config_dominant", parse->kernel_config_dominant);
 	put_u64(json, "negative_dotted_values", parse->negative_dotted_values);
@@ -229,6 +237,8 @@ void ctprof_snapshot_to_json(const struct ctprof_snapshot *snapshot, struct buf 
 	jout_u64(&json, "schema_version", CTPROF_SCHEMA_VERSION);
 	jout_string(&json, "ktstr_version", KTSTR_VERSION);
 	put_u64(&json, "captured_at_unix_ns", snapshot->captured_at_unix_ns);
+	if (snapshot->label)
+		jout_string(&json, "label", snapshot->label);
 	put_host(&json, snapshot->host);
 	jout_array(&json, "threads");
 	vec_each(thread, &snapshot->threads)

@@ -177,6 +177,12 @@ static void get_cgroup(struct ctprof_snapshot *snapshot, const char *path, json_
 	ctprof_cgroups_push(&snapshot->cgroups, cgroup);
 }
 
+static void get_by_file(const json_t *parse, const char *key, uint64_t ret_counts[CTPROF_FILES])
+{
+	for (int i = 0; i < CTPROF_FILES; i++)
+		ret_counts[i] = get_u64(json_object_get(parse, key), ctprof_file_name[i]);
+}
+
 static void get_summaries(struct ctprof_snapshot *snapshot, const json_t *root)
 {
 	const json_t *probe = json_object_get(root, "probe_summary");
@@ -189,6 +195,7 @@ static void get_summaries(struct ctprof_snapshot *snapshot, const json_t *root)
 		.jemalloc_detected = get_u64(probe, "jemalloc_detected"),
 		.probed_ok = get_u64(probe, "probed_ok"),
 		.failed = get_u64(probe, "failed"),
+		.refused = get_u64(probe, "refused"),
 		.dominant_failure = get_name_or_null(snapshot, probe, "dominant_failure"),
 		.privilege_dominant = get_bool(probe, "privilege_dominant"),
 	};
@@ -199,9 +206,9 @@ static void get_summaries(struct ctprof_snapshot *snapshot, const json_t *root)
 		.kernel_config_dominant = get_bool(parse, "kernel_config_dominant"),
 		.negative_dotted_values = get_u64(parse, "negative_dotted_values"),
 	};
-	for (int i = 0; i < CTPROF_FILES; i++)
-		snapshot->parse_summary.read_failures_by_file[i] =
-			get_u64(json_object_get(parse, "read_failures_by_file"), ctprof_file_name[i]);
+	get_by_file(parse, "read_failures_by_file", snapshot->parse_summary.read_failures_by_file);
+	get_by_file(parse, "refused_by_file", snapshot->parse_summary.refused_by_file);
+	get_by_file(parse, "missing_by_file", snapshot->parse_summary.missing_by_file);
 	snapshot->taskstats_summary = (struct ctprof_taskstats_summary){
 		.ok_count = get_u64(taskstats, "ok_count"),
 		.eperm_count = get_u64(taskstats, "eperm_count"),
@@ -272,6 +279,7 @@ int ctprof_snapshot_from_json(const char *json, size_t len, struct ctprof_snapsh
 		return r;
 	}
 	snapshot.captured_at_unix_ns = get_u64(root, "captured_at_unix_ns");
+	snapshot.label = get_name_or_null(&snapshot, root, "label");
 	threads = json_object_get(root, "threads");
 	json_array_foreach(threads, i, value)
 		get_thread(&snapshot, value);

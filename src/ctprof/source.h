@@ -38,6 +38,7 @@ void read_smaps_rollup(struct capture *capture, struct ctprof_thread *leader);
 /* Copy each leader's comm to its threads; rows are sorted. */
 void fill_pcomm(struct ctprof_snapshot *snapshot);
 
-void count_read_failure(struct ctprof_parse_summary *summary, enum ctprof_file file, uint64_t count);
+/* `code` says why; -ENOENT is of a thread that is still there. */
+void count_read_failure(struct ctprof_parse_summary *summary, enum ctprof_file file, int code);
 
 #endif

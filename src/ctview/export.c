@@ -100,6 +100,8 @@ static void put_origin(struct json_out *json, const char *key, const struct ctvi
 
 	jout_object(json, key);
 	jout_string(json, "source", origin->label);
+	if (origin->snapshot->label)
+		jout_string(json, "label", origin->snapshot->label);
 	jout_u64(json, "captured_at_unix_ns", origin->snapshot->captured_at_unix_ns);
 	jout_u64(json, "threads", origin->snapshot->threads.len);
 	jout_string(json, "kernel_release", host ? host->kernel_release : NULL);

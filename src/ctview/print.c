@@ -6,6 +6,7 @@
 #include "ctview/derived.h"
 #include "ctview/print.h"
 
+#define LABEL_BYTES 200
 #define TICKS_PER_S 100             /* USER_HZ */
 #define GROUP_LEAST 16
 #define METRIC_LEAST 12
@@ -73,6 +74,17 @@ bool ctview_kernels_differ(const struct ctview_origin origin[CTVIEW_SIDES])
 	return a && b && strcmp(a, b) != 0;
 }
 
+/* The label is a line's end, whatever is in it. */
+static void put_label(const char *label, struct buf *out)
+{
+	AUTO(free) char *clean = text_clean(sv_of(label), LABEL_BYTES);
+
+	for (char *c = clean; *c; c++)
+		if (*c == '\n' || *c == '\t')
+			*c = '?';
+	buf_printf(out, "  %s", clean);
+}
+
 static void put_origin(const char *word, const struct ctview_origin *origin, struct buf *out)
 {
 	const struct ctprof_snapshot *snapshot = origin->snapshot;
@@ -82,8 +94,11 @@ static void put_origin(const char *word, const struct ctview_origin *origin, str
 
 	if (gmtime_r(&s, &tm))
 		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
-	buf_printf(out, "%-9s  %s  %s  %zu threads  %s\n", word, origin->label, when, snapshot->threads.len,
+	buf_printf(out, "%-9s  %s  %s  %zu threads  %s", word, origin->label, when, snapshot->threads.len,
 		   kernel_of(snapshot) ?: "kernel unknown");
+	if (snapshot->label)
+		put_label(snapshot->label, out);
+	buf_char(out, '\n');
 }
 
 static void put_host(const struct ctview_origin origin[CTVIEW_SIDES], struct buf *out)
@@ -268,20 +283,37 @@ static void put_left_out(const struct ctview *view, enum ctview_section section,
 			   view->sides == 1 ? "are 0" : "did not change");
 }
 
+static size_t section_len(const struct ctview *view, size_t from)
+{
+	size_t to = from;
+
+	while (to < view->rows.len && view->rows.at[to].section == view->rows.at[from].section)
+		to++;
+	return to - from;
+}
+
+void ctview_print_rows(const struct ctview *view, const struct ctview_config *config, const struct table_look *look,
+		       struct buf *out)
+{
+	for (size_t from = 0, count; from < view->rows.len; from += count) {
+		count = section_len(view, from);
+		put_section(view, ctview_columns(view, config), &view->rows.at[from], count, look, out);
+	}
+}
+
 static void put_sections(const struct ctview *view, const struct ctview_config *config, const struct table_look *look,
 			 struct buf *out)
 {
 	unsigned columns = ctview_columns(view, config);
 	bool any = false;
 
-	for (size_t from = 0, to; from < view->rows.len; from = to) {
+	for (size_t from = 0, count; from < view->rows.len; from += count) {
 		enum ctview_section section = view->rows.at[from].section;
 
-		for (to = from + 1; to < view->rows.len && view->rows.at[to].section == section; to++)
-			;
+		count = section_len(view, from);
 		buf_printf(out, "\n%s== %s ==%s\n", look->colour ? "\033[1m" : "", ctview_section_name[section],
 			   look->colour ? "\033[0m" : "");
-		put_section(view, columns, &view->rows.at[from], to - from, look, out);
+		put_section(view, columns, &view->rows.at[from], count, look, out);
 		put_left_out(view, section, out);
 		any = true;
 	}

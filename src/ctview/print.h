@@ -16,6 +16,9 @@ struct ctview_origin {
 
 void ctview_print_text(const struct ctview *view, const struct ctview_config *config,
 		       const struct ctview_origin origin[CTVIEW_SIDES], const struct table_look *look, struct buf *out);
+/* The rows alone, a table a section, for a place that has words of its own around them. */
+void ctview_print_rows(const struct ctview *view, const struct ctview_config *config, const struct table_look *look,
+		       struct buf *out);
 void ctview_print_json(const struct ctview *view, const struct ctview_config *config,
 		       const struct ctview_origin origin[CTVIEW_SIDES], struct buf *out);
 void ctview_print_csv(const struct ctview *view, const struct ctview_config *config, struct buf *out);

@@ -20,12 +20,70 @@ DEFINE_VEC(members, struct member, vec_keep)
 typedef const struct ctprof_thread *thread_ref;
 DEFINE_VEC(thread_refs, thread_ref, vec_keep)
 
+/* --- kernel workers ----------------------------------------------------------------------------------- */
+
+/*
+ * What a worker of the kernel's work queues is called: "kworker/u8:3" for good, then "-" or "+" and
+ * its last work (kernel/workqueue.c, wq_worker_comm). The first part's length; 0: no such worker.
+ */
+static size_t worker_id_len(const char *comm)
+{
+	struct sv name = sv_of(comm);
+	size_t len = strlen("kworker/");
+
+	if (!sv_starts(name, "kworker/") || !memchr(comm, ':', name.len))
+		return 0;
+	while (len < name.len && comm[len] != '-' && comm[len] != '+')
+		len++;
+	return len;
+}
+
+/* With the start it names a thread: a tid is used again, but not within a tick's time. */
+static int by_identity(const void *a, const void *b)
+{
+	const struct ctprof_thread *left = *(const thread_ref *)a, *right = *(const thread_ref *)b;
+
+	if (left->tid != right->tid)
+		return left->tid < right->tid ? -1 : 1;
+	return (left->start_time_clock_ticks > right->start_time_clock_ticks) -
+	       (left->start_time_clock_ticks < right->start_time_clock_ticks);
+}
+
+static struct thread_refs find_workers(const struct ctprof_snapshot *snapshot)
+{
+	struct thread_refs workers = {0};
+
+	vec_each(thread, &snapshot->threads)
+		if (worker_id_len(thread->comm) > 0)
+			thread_refs_push(&workers, thread);
+	if (workers.len > 0)
+		qsort(workers.at, workers.len, sizeof(*workers.at), by_identity);
+	return workers;
+}
+
+/*
+ * The same worker as the later side has it, or the thread itself. Its name has changed and would take
+ * along all that it ever did, from one group to another: more than anything that has happened.
+ */
+static const struct ctprof_thread *find_later(const struct thread_refs *later, const struct ctprof_thread *thread)
+{
+	size_t len = worker_id_len(thread->comm);
+	const thread_ref *found = NULL;
+
+	if (len > 0 && later->len > 0)
+		found = bsearch(&thread, later->at, later->len, sizeof(*later->at), by_identity);
+	return found && worker_id_len((*found)->comm) == len && strncmp((*found)->comm, thread->comm, len) == 0 ?
+		       *found :
+		       thread;
+}
+
 /* --- keys ------------------------------------------------------------------------------------------- */
 
 /* What threads are called on each axis; the flattened cgroups are kept for the second look. */
 struct axes {
 	struct ctview_names pcomm, comm, cgroup;
 	struct ctview_names flat;           /* a path to its flattened form, as literal and called */
+	struct thread_refs later;           /* of compare: kernel workers of the candidate */
 };
 
 static void axes_done(struct axes *axes)
@@ -34,6 +92,7 @@ static void axes_done(struct axes *axes)
 	ctview_names_done(&axes->comm);
 	ctview_names_done(&axes->cgroup);
 	ctview_names_done(&axes->flat);
+	thread_refs_done(&axes->later);
 }
 DEFINE_AUTO_DONE(struct axes, axes_done)
 
@@ -45,10 +104,14 @@ static void read_axes(const struct ctview_build *build, struct axes *axes)
 	axes->comm.literal |= config->group_by == CTVIEW_BY_COMM_EXACT;
 	axes->cgroup = (struct ctview_names){.kind = CTVIEW_CGROUP_NAMES, .literal = config->no_cg_normalize};
 	axes->flat.literal = true;
+	if (build->view->sides == 2 && !axes->comm.literal)
+		axes->later = find_workers(build->snapshot[1]);
 	for (unsigned side = 0; side < build->view->sides; side++) {
 		vec_each(thread, &build->snapshot[side]->threads) {
-			ctview_names_add(&axes->pcomm, thread->pcomm);
-			ctview_names_add(&axes->comm, thread->comm);
+			const struct ctprof_thread *named = find_later(&axes->later, thread);
+
+			ctview_names_add(&axes->pcomm, named->pcomm);
+			ctview_names_add(&axes->comm, named->comm);
 			ctview_names_add(&axes->flat, thread->cgroup ?: "");
 		}
 	}
@@ -70,19 +133,21 @@ static const char *cgroup_of(const struct axes *axes, const struct ctprof_thread
 /* Uncleaned: two names that look alike when cleaned are still two groups. */
 static char *key_of(const struct ctview_build *build, const struct axes *axes, const struct ctprof_thread *thread)
 {
+	const struct ctprof_thread *named = find_later(&axes->later, thread);
+
 	switch (build->config->group_by) {
 	case CTVIEW_BY_ALL:
 		break;
 	case CTVIEW_BY_PCOMM:
-		return xstrdup(ctview_names_called(&axes->pcomm, thread->pcomm));
+		return xstrdup(ctview_names_called(&axes->pcomm, named->pcomm));
 	case CTVIEW_BY_CGROUP:
 		return xstrdup(cgroup_of(axes, thread));
 	case CTVIEW_BY_COMM:
 	case CTVIEW_BY_COMM_EXACT:
-		return xstrdup(ctview_names_called(&axes->comm, thread->comm));
+		return xstrdup(ctview_names_called(&axes->comm, named->comm));
 	}
-	return xasprintf("%s | %s | %s", ctview_names_called(&axes->pcomm, thread->pcomm),
-			 ctview_names_called(&axes->comm, thread->comm), cgroup_of(axes, thread));
+	return xasprintf("%s | %s | %s", ctview_names_called(&axes->pcomm, named->pcomm),
+			 ctview_names_called(&axes->comm, named->comm), cgroup_of(axes, thread));
 }
 
 static int by_key(const void *a, const void *b)

@@ -242,12 +242,18 @@ static double weight(const struct ctview_row *row)
 	return 100 * fabs(row->delta.value) / least[row->unit];
 }
 
-/* 0: a number; 1: another word, or only one side has it; 2: unchanged */
+/* Which CPU somebody ran on last is no amount: CPU 2 is not twice CPU 1, and on an idle host all move about. */
+static bool is_place(const char *metric)
+{
+	return strcmp(metric, "processor") == 0;
+}
+
+/* 0: a number; 1: another word or place, or only one side has it; 2: unchanged */
 static unsigned change_class(const struct ctview *view, const struct ctview_row *row)
 {
 	if (is_silent(view, row))
 		return 2;
-	return row->delta.kind != CTVIEW_DELTA_NUMBER;
+	return row->delta.kind != CTVIEW_DELTA_NUMBER || is_place(row->metric);
 }
 
 static int by_change(const struct ctview *view, const struct ctview_row *left, const struct ctview_row *right)

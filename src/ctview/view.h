@@ -2,7 +2,8 @@
 /*
  * view.h - one snapshot in groups, or two compared group by group: rows that a table, JSON or CSV is
  * made of. Pure. Threads of two snapshots meet by their groups, never by tid; a group that only one
- * of them has is listed apart and is in no row. A view owns its texts; rows point into it.
+ * of them has is listed apart and is in no row. Where names are normalised, a kernel worker that both
+ * have is called by its later name on both sides. A view owns its texts; rows point into it.
  */
 #ifndef CTVIEW_VIEW_H
 #define CTVIEW_VIEW_H
@@ -117,7 +118,7 @@ DEFINE_AUTO_DONE(struct ctview, ctview_done)
 /*
  * b NULL: show a. Order within a section: of show, groups by CPU time, most first, and a group's
  * metrics in registry order; of compare, rows by |percent|, greatest first, where a baseline of 0
- * stands for one event, a millisecond, a MiB or a percent; then what has no number. With `sort`,
+ * stands for one event, a millisecond, a MiB or a percent; then what is no amount: words, and CPUs. With `sort`,
  * groups by these metrics' values (show) or deltas (compare), greatest first unless ascending, and
  * within a group registry order; a group without the metric comes last. Ties: group name, then
  * registry order.

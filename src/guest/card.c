@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <sys/io.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "guest/guest.h"
 
+#define PIECE (1u << 20)             /* of a file, in a frame */
 #define NFIT_PATH "/sys/firmware/acpi/tables/NFIT"
 
 static void ring_port(void *arg)
@@ -85,6 +88,42 @@ void card_trouble(struct card *card, enum wire_trouble_code code, int error, con
 	buf_vprintf(&payload, fmt, args);
 	va_end(args);
 	card_put(card, WIRE_TROUBLE, payload.data, payload.len);
+}
+
+static int put_pieces(struct card *card, int fd, enum wire_type type, uint64_t max, struct wire_pieces_end *ret_end,
+		      struct ktstr_error *err)
+{
+	AUTO(free) char *piece = xmalloc(PIECE);
+	ssize_t len;
+
+	while ((len = read(fd, piece, PIECE)) > 0) {
+		ret_end->size += (uint64_t)len;
+		ret_end->crc = crc32_of(ret_end->crc, piece, (size_t)len);
+		if (ret_end->size > max)
+			return error_set(err, -EFBIG, "more than %llu MiB", (unsigned long long)max >> 20);
+		card_put(card, type, piece, (size_t)len);
+	}
+	return len < 0 ? error_sys(err, "read") : 0;
+}
+
+int card_put_file(struct card *card, const char *path, enum wire_type type, enum wire_type end_type, uint64_t max,
+		  struct ktstr_error *err)
+{
+	/* who left it is not trusted: neither a link nor a pipe that nobody writes to */
+	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct wire_pieces_end end = {0};
+	struct stat status;
+	int r;
+
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return error_sys(err, "open %s", path);
+	if (!S_ISREG(status.st_mode))
+		return error_set(err, -EINVAL, "%s is no regular file", path);
+	r = put_pieces(card, fd, type, max, &end, err);
+	if (r < 0)
+		return error_wrap(err, r, "%s", path);
+	card_put(card, end_type, &end, sizeof(end));
+	return 0;
 }
 
 void card_ring(struct card *card, enum wire_bell bell)

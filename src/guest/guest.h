@@ -34,6 +34,12 @@ void card_put(struct card *card, enum wire_type type, const void *payload, size_
 void card_stage(struct card *card, enum wire_stage stage);
 void card_trouble(struct card *card, enum wire_trouble_code code, int error, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/*
+ * A regular file as frames of `type`, and one of `end_type` behind them (struct wire_pieces_end).
+ * -EFBIG: more than max bytes; the end is missing then, as on every failure.
+ */
+int card_put_file(struct card *card, const char *path, enum wire_type type, enum wire_type end_type, uint64_t max,
+		  struct ktstr_error *err);
 void card_ring(struct card *card, enum wire_bell bell);      /* the VM stops; returns if resumed */
 
 /* --- nfit.c ---------------------------------------------------------------------------------------- */

@@ -574,6 +574,16 @@ static void finish_wprof(struct watch *watch)
 		wprof_trouble(watch, &err);
 }
 
+/* Captures of the test's steps, if its body made any: also of one that died, as far as it came. */
+static void put_steps(struct watch *watch)
+{
+	struct ktstr_error err = {0};
+	int r = card_put_file(watch->card, WIRE_STEPS_FILE, WIRE_STEPS, WIRE_STEPS_END, WIRE_STEPS_MAX, &err);
+
+	if (r < 0 && r != -ENOENT)
+		card_put(watch->card, WIRE_STEPS_TROUBLE, err.msg, strlen(err.msg));
+}
+
 static int run_test(struct watch *watch, struct ktstr_error *err)
 {
 	struct deadline deadline = deadline_in(watch->request->run.test_ns);
@@ -672,6 +682,8 @@ int watch_run(struct card *card, const struct request *request, struct ktstr_err
 		r = request->shell ? run_shell(&watch, err) : run_test(&watch, err);
 	card_stage(card, WIRE_STAGE_TEARDOWN);
 	finish_wprof(&watch);
+	if (!request->shell)
+		put_steps(&watch);
 	stop_scheduler(&watch);
 	put_scheduler_state(&watch);
 	done = (struct wire_done){

@@ -5,11 +5,8 @@
  * in pieces, and a last frame says that these were all.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "guest/guest.h"
 
@@ -17,7 +14,6 @@
 #define TRACE "/tmp/wprof.pb"
 #define DATA "/tmp/wprof.data"
 #define SEPARATOR '\x1f'
-#define PIECE (1u << 20)
 #define TRACE_MAX (128u << 20)
 #define WAIT_NS (30 * NS_PER_S)           /* after the test: its own time, and writing the file */
 
@@ -54,27 +50,10 @@ int wprof_start(const struct strings *env, int output_fd, struct child *ret_chil
 	return child_spawn(&config, ret_child, err);
 }
 
-static int ship(struct card *card, int fd, struct wire_wprof_end *end, struct ktstr_error *err)
-{
-	AUTO(free) char *piece = xmalloc(PIECE);
-	ssize_t len;
-
-	while ((len = read(fd, piece, PIECE)) > 0) {
-		end->size += (uint64_t)len;
-		end->crc = crc32_of(end->crc, piece, (size_t)len);
-		if (end->size > TRACE_MAX)
-			return error_set(err, -EFBIG, TRACE " is larger than %u MiB", TRACE_MAX >> 20);
-		card_put(card, WIRE_WPROF, piece, (size_t)len);
-	}
-	return len < 0 ? error_sys(err, "read " TRACE) : 0;
-}
-
 int wprof_finish(struct card *card, struct child *child, struct ktstr_error *err)
 {
-	struct wire_wprof_end end = {0};
 	AUTO(buf_done) struct buf how = {0};
-	AUTO(fd_close) int fd = -1;
-	int status, r;
+	int status;
 
 	if (child_wait(child, deadline_in(WAIT_NS), &status) < 0)
 		return error_set(err, -ETIMEDOUT, "wprof did not end within %llu s of the test's end",
@@ -83,11 +62,5 @@ int wprof_finish(struct card *card, struct child *child, struct ktstr_error *err
 		status_describe(status, &how);
 		return error_set(err, -EIO, "wprof ended with %s", buf_text(&how));
 	}
-	fd = open(TRACE, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return error_sys(err, "wprof wrote no " TRACE);
-	r = ship(card, fd, &end, err);
-	if (r == 0)
-		card_put(card, WIRE_WPROF_END, &end, sizeof(end));
-	return r;
+	return card_put_file(card, TRACE, WIRE_WPROF, WIRE_WPROF_END, TRACE_MAX, err);
 }

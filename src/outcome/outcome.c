@@ -36,6 +36,9 @@ void result_done(struct result *result)
 	free(result->run.source);
 	json_decref(result->run.host);
 	free(result->run.ktstr_version);
+	free(result->run.steps_file);
+	strings_done(&result->run.steps_labels);
+	free(result->steps_changes);
 	free(result->test_output);
 	free(result->scheduler_log);
 	free(result->auto_repro);

@@ -68,6 +68,8 @@ struct run_record {
 	char *qemu_version;
 	char *ktstr_version;
 	json_t *host;                  /* object: the host context (host/host.h); or NULL */
+	char *steps_file;              /* in dir: captures of the test's steps; NULL: there are none */
+	struct strings steps_labels;   /* of each capture in it, in order: "step 1: start" */
 };
 
 struct result {
@@ -82,6 +84,7 @@ struct result {
 	char *repeat_command;          /* one line for a shell */
 	char *dump_excerpt;            /* of a guest that was looked at where it failed; else NULL */
 	char *trace_summary;           /* of a traced run; else NULL */
+	char *steps_changes;           /* what changed most in the steps of a test with captures; else NULL */
 	char *kept;                    /* names of the files in run.dir, apart at spaces; or NULL */
 };
 

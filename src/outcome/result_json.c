@@ -94,6 +94,14 @@ static void add_identity(json_t *json, const struct identity *identity)
 	json_object_set_new(json, "template_key", string_or_null(identity->template_key));
 }
 
+static json_t *steps_to_json(const struct run_record *run)
+{
+	if (!run->steps_file)
+		return json_null();
+	return json_pack("{s:o,s:o}", "file", string_or_null(run->steps_file), "captures",
+			 strings_to_json(&run->steps_labels));
+}
+
 static json_t *run_to_json(const struct run_record *run)
 {
 	const struct stage_times *stages = &run->stages;
@@ -103,11 +111,11 @@ static json_t *run_to_json(const struct run_record *run)
 				  number(stages->scheduler_ns), "test_ns", number(stages->test_ns),
 				  "teardown_ns", number(stages->teardown_ns));
 
-	return json_pack("{s:o,s:o,s:o,s:b,s:o,s:o,s:o}", "dir", string_or_null(run->dir),
+	return json_pack("{s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o}", "dir", string_or_null(run->dir),
 			 "started_unix_ns", number(run->started_unix_ns), "host_ns",
 			 number(run->host_ns), "cut_short", run->cut_short, "stages", times,
 			 "qemu_version", string_or_null(run->qemu_version), "ktstr_version",
-			 string_or_null(run->ktstr_version));
+			 string_or_null(run->ktstr_version), "ctprof", steps_to_json(run));
 }
 
 json_t *result_to_json(const struct result *result)

@@ -281,6 +281,7 @@ void explain(struct buf *out, const char *indent, const struct result *result)
 		heading(out, indent, "timeline");
 		buf_str(out, timeline.data);
 	}
+	put_log(out, indent, "largest changes", result->steps_changes, SIZE_MAX);
 	put_log(out, indent, "failure dump", result->dump_excerpt, SIZE_MAX);
 	put_log(out, indent, "test output", result->test_output, SIZE_MAX);
 	put_scheduler_log(out, indent, result->scheduler_log);

@@ -10,6 +10,7 @@
 
 #include "run/repro.h"
 #include "run/run.h"
+#include "run/steps.h"
 #include "run/wprof.h"
 #include "symbols/closure.h"
 
@@ -351,6 +352,27 @@ static int put_wprof(struct packer *packer, const char *path, struct ktstr_error
 	return 0;
 }
 
+/* What captures threads for the body, with libraries of its own. */
+static int put_ctprof(struct packer *packer, struct ktstr_error *err)
+{
+	AUTO(strings_done) struct strings library_dirs = {0};
+	AUTO(buf_done) struct buf libraries = {0};
+	const char *path = getenv("KTSTR_CTPROF_AGENT_BINARY");
+	int r;
+
+	if (!path || *path != '/')
+		return error_set(err, -ENOENT, STEPS_AGENT ": it was not built; KTSTR_CTPROF_AGENT_BINARY says where it is");
+	r = pack_program(packer, path, "/bin/" STEPS_AGENT, &library_dirs, err);
+	if (r < 0)
+		return error_wrap(err, r, "ctprof");
+	buf_str(&libraries, "KTSTR_CTPROF_LIBRARIES=");
+	for (size_t i = 0; i < library_dirs.len; i++)
+		buf_printf(&libraries, "%s%s", i ? ":" : "", library_dirs.at[i]);
+	put_word(packer, WIRE_REQ_TEST_ENV, buf_text(&libraries));
+	put_word(packer, WIRE_REQ_TEST_ENV, "KTSTR_CTPROF_AGENT=/bin/" STEPS_AGENT);
+	return 0;
+}
+
 static int put_scheduler(struct packer *packer, const struct request_config *config,
 			 struct ktstr_error *err)
 {
@@ -425,6 +447,8 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 	put(&packer, WIRE_REQ_RUN, &run, sizeof(run));
 	put_place(&packer, &plan->scheduler);
 	r = config->shell ? 0 : put_test(&packer, config, err);
+	if (r == 0 && !config->shell && plan->ctprof)
+		r = put_ctprof(&packer, err);
 	if (r == 0)
 		r = put_scheduler(&packer, config, err);
 	if (r == 0 && config->wprof)

@@ -10,6 +10,7 @@
 #include "host/host.h"
 #include "run/hostrun.h"
 #include "run/repro.h"
+#include "run/steps.h"
 #include "run/wprof.h"
 
 #define TAIL_LOG (64u << 10)
@@ -290,18 +291,18 @@ char *wprof_keep(const struct test_plan *plan, const struct session *session, st
 
 	if (!plan->wprof)
 		return NULL;
-	if (session->wprof_trouble)
-		log_warn("%s: no wprof trace: %s", plan->name, session->wprof_trouble);
-	else if (!session->wprof_whole)
+	if (session->wprof.trouble)
+		log_warn("%s: no wprof trace: %s", plan->name, session->wprof.trouble);
+	else if (!session->wprof.whole)
 		log_warn("%s: no wprof trace: it did not come whole", plan->name);
-	else if (!wprof_shape_is_right(sv_bytes(session->wprof.data, session->wprof.len)))
+	else if (!wprof_shape_is_right(sv_bytes(session->wprof.bytes.data, session->wprof.bytes.len)))
 		log_warn("%s: no wprof trace: the %zu bytes that wprof wrote are none", plan->name,
-			 session->wprof.len);
+			 session->wprof.bytes.len);
 	else
 		is_kept = true;
 	if (!is_kept)
 		return NULL;
-	save_log(result, name, &session->wprof);
+	save_log(result, name, &session->wprof.bytes);
 	return TAKE_PTR(name);
 }
 
@@ -414,6 +415,7 @@ static int run_guest(const struct run_config *config, size_t index, struct dumpe
 		judged = traced_finish(config, index, &traced, &session, result, err);
 	dumped->had_test = session.stage >= WIRE_STAGE_TEST;
 	free(wprof_keep(run_plan(config, index), &session, result, false));
+	steps_keep(run_plan(config, index), &session, result);
 	if (r == 0 && judged == 0 && probes)
 		repro_of_primary(&probed, clock_ns() - began, result);
 	if (r == 0 && judged == 0 && repro_wanted(config, run_plan(config, index), &result->outcome))

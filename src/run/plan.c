@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "run/run.h"
+#include "run/steps.h"
 #include "run/wprof.h"
 
 #define DESCRIBE_MAX (16u << 20)
@@ -249,6 +250,7 @@ static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error
 		return r;
 	if (!plan->name || !name_is_plain(plan->name))
 		return bad_field("name", err);
+	plan->ctprof = json_is_true(json_object_get(object, "ctprof"));        /* only where it is asked for */
 	r = parse_wprof(object, plan, err);
 	if (r == 0)
 		r = parse_machine(object, plan, err);
@@ -256,6 +258,8 @@ static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error
 		r = get_u64(object, "duration_ms", &plan->duration_ms, err);
 	if (r == 0)
 		r = get_u64(object, "timeout_ms", &plan->timeout_ms, err);
+	if (r == 0 && plan->ctprof)
+		plan->timeout_ms += STEPS_TIMEOUT_MS;
 	if (r == 0)
 		r = get_bool(object, "host_only", &plan->host_only, err);
 	if (r == 0)

@@ -50,6 +50,7 @@ struct test_plan {
 	enum ktstr_kind expect_kind;  /* KTSTR_KIND_NONE: any */
 	bool wprof;                   /* the user's wprof runs beside the test */
 	struct strings wprof_args;    /* empty: its default arguments */
+	bool ctprof;                  /* captures at the ends of its steps */
 	bool no_auto_repro;           /* the test wants no second run when its scheduler dies */
 	bool host_only;
 	bool ignored;                 /* runs only when asked for by name */
@@ -246,6 +247,14 @@ enum session_end {
 	SESSION_CANCELLED,
 };
 
+/* A file that comes in pieces; without the last one it is none. */
+struct pieces {
+	struct buf bytes;
+	uint32_t crc;                 /* of what is in it so far */
+	bool whole;
+	char *trouble;                /* why the guest has none, or NULL */
+};
+
 /* Everything that a guest said and how it ended; judge.c makes an outcome of it. */
 struct session {
 	enum session_end end;
@@ -261,10 +270,7 @@ struct session {
 	struct buf result, scheduler_state;          /* JSON as the guest wrote it */
 	struct wire_trouble trouble;
 	char *trouble_text;
-	struct buf wprof;                            /* its trace; whole when wprof_whole */
-	uint32_t wprof_crc;                          /* of what is in it so far */
-	bool wprof_whole;
-	char *wprof_trouble;                         /* why the guest has none, or NULL */
+	struct pieces wprof, steps;                  /* the trace; captures of the test's steps */
 	struct wire_done done_status;
 	struct buf stream[WIRE_STREAM_COUNT];        /* the first SESSION_TEXT_MAX of each */
 	char *console_tail;

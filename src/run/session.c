@@ -13,13 +13,19 @@
 #define TEXT_MAX 4096
 #define WPROF_MAX (128u << 20)
 
+static void pieces_done(struct pieces *pieces)
+{
+	buf_done(&pieces->bytes);
+	free(pieces->trouble);
+}
+
 void session_done(struct session *session)
 {
 	free(session->template_key);
 	free(session->end_text);
 	free(session->trouble_text);
-	free(session->wprof_trouble);
-	buf_done(&session->wprof);
+	pieces_done(&session->wprof);
+	pieces_done(&session->steps);
 	free(session->console_tail);
 	buf_done(&session->result);
 	buf_done(&session->scheduler_state);
@@ -164,30 +170,32 @@ static int take_hello(struct session *session, const struct wire_frame *frame, s
 	return 0;
 }
 
-/* A trace that is not whole is none: the last frame must say what all that came before it was. */
-static int take_wprof(struct session *session, const struct wire_frame *frame, struct sv payload,
-		      struct ktstr_error *err)
+/* `kind` is the type of a piece; those of the end and of the trouble follow it. */
+static int take_pieces(struct pieces *pieces, uint32_t kind, const struct wire_frame *frame, struct sv payload,
+		       struct ktstr_error *err)
 {
-	struct wire_wprof_end end;
+	struct wire_pieces_end end;
 
-	if (frame->type == WIRE_WPROF_TROUBLE) {
-		free(session->wprof_trouble);
-		session->wprof_trouble = text_clean(payload, TEXT_MAX);
+	if (frame->type == kind) {
+		buf_bytes(&pieces->bytes, payload.data, payload.len);
+		pieces->crc = crc32_of(pieces->crc, payload.data, payload.len);
+		pieces->whole = false;
 		return 0;
 	}
-	if (frame->type == WIRE_WPROF) {
-		buf_bytes(&session->wprof, payload.data, payload.len);
-		session->wprof_crc = crc32_of(session->wprof_crc, payload.data, payload.len);
-		session->wprof_whole = false;
+	if (frame->type == kind + 2) {
+		free(pieces->trouble);
+		pieces->trouble = text_clean(payload, TEXT_MAX);
 		return 0;
 	}
 	if (payload.len != sizeof(end))
 		return bad_frame(frame, err);
 	memcpy(&end, payload.data, sizeof(end));
-	session->wprof_whole = end.size == session->wprof.len && end.crc == session->wprof_crc &&
-			       !session->wprof.truncated;
+	pieces->whole = end.size == pieces->bytes.len && end.crc == pieces->crc && !pieces->bytes.truncated;
 	return 0;
 }
+
+static_assert(WIRE_WPROF_END == WIRE_WPROF + 1 && WIRE_WPROF_TROUBLE == WIRE_WPROF + 2, "take_pieces() relies on it");
+static_assert(WIRE_STEPS_END == WIRE_STEPS + 1 && WIRE_STEPS_TROUBLE == WIRE_STEPS + 2, "take_pieces() relies on it");
 
 static int take_frame(struct follow *follow, const struct wire_frame *frame, struct sv payload,
 		      struct ktstr_error *err)
@@ -217,7 +225,11 @@ static int take_frame(struct follow *follow, const struct wire_frame *frame, str
 	case WIRE_WPROF:
 	case WIRE_WPROF_END:
 	case WIRE_WPROF_TROUBLE:
-		return take_wprof(session, frame, payload, err);
+		return take_pieces(&session->wprof, WIRE_WPROF, frame, payload, err);
+	case WIRE_STEPS:
+	case WIRE_STEPS_END:
+	case WIRE_STEPS_TROUBLE:
+		return take_pieces(&session->steps, WIRE_STEPS, frame, payload, err);
 	case WIRE_DONE:
 		if (payload.len != sizeof(session->done_status))
 			return bad_frame(frame, err);
@@ -396,7 +408,8 @@ static int step(struct follow *follow, struct ktstr_error *err)
 static void session_init(struct session *session)
 {
 	*session = (struct session){
-		.wprof.max = WPROF_MAX,
+		.wprof.bytes.max = WPROF_MAX,
+		.steps.bytes.max = WIRE_STEPS_MAX,
 		.result.max = WIRE_GUEST_PAYLOAD_MAX,
 		.scheduler_state.max = WIRE_GUEST_PAYLOAD_MAX,
 	};

@@ -103,6 +103,27 @@ EXPORT int ktstr_play_begin(struct ktstr_ctx *ctx, struct ktstr_verdict *verdict
 	return play_begin(ctx, verdict, false, ret_play, err);
 }
 
+/* No phase is open while somebody looks: what looking costs is not what idle CPUs are judged by. */
+static void let_look(struct ktstr_play *play, bool end)
+{
+	const struct step_state *step = &play->step;
+	AUTO(buf_done) struct buf label = {0};
+	struct ktstr_error err = {0};
+
+	if (!play->ctx->on_step)
+		return;
+	if (phase_close(play, &err) < 0)
+		ktstr_verdict_note(play->verdict, "idle CPUs are not known: %s", err.msg);
+	if (step->number == 0)
+		buf_str(&label, "backdrop");
+	else
+		buf_printf(&label, "step %u", step->number);
+	if (*step->name)
+		buf_printf(&label, " (%s)", step->name);
+	buf_str(&label, end ? ": end" : ": start");
+	play->ctx->on_step(play->ctx->on_step_arg, buf_text(&label));
+}
+
 /* A backdrop in which nothing was done is not worth telling. */
 static void tell_start(struct ktstr_play *play)
 {
@@ -112,6 +133,7 @@ static void tell_start(struct ktstr_play *play)
 		return;
 	play_tell(play, false);
 	step->is_told = true;
+	let_look(play, false);
 }
 
 void play_end_step(struct ktstr_play *play)
@@ -123,6 +145,7 @@ void play_end_step(struct ktstr_play *play)
 	tell_start(play);
 	play_tell(play, true);
 	step->is_over = true;
+	let_look(play, true);
 }
 
 /* What was found stands, so what cannot be removed is only worth a note. */
@@ -139,7 +162,7 @@ static void clean_up(struct ktstr_play *play, uint64_t load_end_ns)
 
 EXPORT int ktstr_play_end(struct ktstr_play *play, struct ktstr_error *err)
 {
-	uint64_t load_end_ns = clock_ns();
+	uint64_t load_end_ns;
 	int r;
 
 	if (play->has_ended)
@@ -154,6 +177,7 @@ EXPORT int ktstr_play_end(struct ktstr_play *play, struct ktstr_error *err)
 	if (play->step.number)
 		play->step = play->backdrop;
 	play_end_step(play);
+	load_end_ns = clock_ns();
 	r = crews_stop(play, NULL, err);
 	if (r < 0)
 		return r;
@@ -225,10 +249,10 @@ EXPORT int ktstr_play_hold(struct ktstr_play *play, uint64_t ns, struct ktstr_er
 				 (unsigned long long)ns, (unsigned long long)WORK_DURATION_MAX_NS);
 	if (play->scheduler_died)
 		return 0;
+	tell_start(play);
 	r = phase_open(play, err);
 	if (r < 0)
 		return r;
-	tell_start(play);
 	wait_until(play, deadline_in(ns));
 	return play->scheduler_died ? 0 : 1;
 }

@@ -45,6 +45,12 @@ struct ktstr_ctx {
 	struct ktstr_play *play;                   /* the open one, or NULL */
 	void (*on_load_end)(void *arg);            /* somebody wants to look while workers still run; or NULL */
 	void *on_load_end_arg;
+	/*
+	 * Somebody wants to look at the ends of every step, "step 1 (name): start"; or NULL. The start is
+	 * when all of it is there, the end before any of it goes.
+	 */
+	void (*on_step)(void *arg, const char *label);
+	void *on_step_arg;
 	struct ktstr_payload_handle *payloads;     /* those that were not freed yet */
 	unsigned payload_count;                    /* that were started */
 	bool random_begun;

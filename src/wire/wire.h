@@ -52,6 +52,10 @@
 #define WIRE_PAYLOAD_MAX (192u << 20)              /* one file of a request */
 #define WIRE_GUEST_PAYLOAD_MAX (8u << 20)          /* one frame of a guest */
 
+/* Where a body leaves the captures of its steps (docs/ctprof.md), for PID 1 to put on the card. */
+#define WIRE_STEPS_FILE "/tmp/ktstr-steps.ctprof.zst"
+#define WIRE_STEPS_MAX (64u << 20)
+
 #define WIRE_DOORBELL_PORT 0x505
 #define WIRE_DOORBELL_VALUE 1
 
@@ -113,8 +117,11 @@ enum wire_type {
 	WIRE_DOORBELL,                /* u32 enum wire_bell */
 	WIRE_LOAD_END,                /* from a body to PID 1 alone, empty: see KTSTR_FREEZE in author/body.c */
 	WIRE_WPROF,                   /* bytes of wprof's trace, in order */
-	WIRE_WPROF_END,               /* struct wire_wprof_end: these were all */
+	WIRE_WPROF_END,               /* struct wire_pieces_end: these were all */
 	WIRE_WPROF_TROUBLE,           /* text: why there is no trace */
+	WIRE_STEPS,                   /* bytes of WIRE_STEPS_FILE, in order */
+	WIRE_STEPS_END,               /* struct wire_pieces_end: these were all */
+	WIRE_STEPS_TROUBLE,           /* text: why there is none */
 };
 
 enum wire_stage {
@@ -186,8 +193,9 @@ struct wire_trouble {
 	int32_t error;                    /* negative errno, or 0 */
 };
 
-struct wire_wprof_end {
-	uint64_t size;                    /* of the whole trace, in bytes */
+/* Behind a file that came in pieces: what is not whole is none. */
+struct wire_pieces_end {
+	uint64_t size;                    /* of the whole file, in bytes */
 	uint32_t crc;                     /* CRC-32 of it */
 	uint32_t reserved;
 };

@@ -52,9 +52,8 @@ ctprof capture -o "$dir/a"
 kill -USR1 "$pid"
 sleep 2
 ctprof capture -o "$dir/b"
-ctprof compare "$dir/a" "$dir/b" --format csv --sections primary --columns group,threads --limit 20
-# a kernel worker is named by its work: it changes groups, and takes along all that it ever did
-test "$(sed 1d "$dir/out" | grep -v '^primary,kworker' | head -n 1)" = "primary,kt-busy | kt-busy | $(sed -n 's/^0:://p' "/proc/$pid/cgroup"),1,2"
+ctprof compare "$dir/a" "$dir/b" --format csv --sections primary --columns group,threads --limit 1
+test "$(sed -n 2p "$dir/out")" = "primary,kt-busy | kt-busy | $(sed -n 's/^0:://p' "/proc/$pid/cgroup"),1,2"
 check "a process that starts a busy thread is the top row of compare" $?
 ctprof compare "$dir/a" "$dir/b" --format csv --sort-by run_time_ns --metrics run_time_ns --group-by pcomm --columns group --limit 3
 grep -q '^primary,kt-busy$' "$dir/out"
@@ -83,6 +82,71 @@ else
 	[ "${delta:-0}" -ge 67108864 ]
 	check "$words" $?
 	kill -KILL "$pid"
+fi
+
+# --- what may not be read -----------------------------------------------------------------------------
+
+as_nobody=()
+[ "$(id -u)" != 0 ] || as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+cp "$ktstr" "$dir/ktstr" && chmod 755 "$dir/ktstr"
+# nobody WORD...: ktstr ctprof as a user without privileges; its status in $status
+nobody() {
+	"${as_nobody[@]}" "$dir/ktstr" ctprof "$@" >"$dir/out" 2>"$dir/err"
+	status=$?
+}
+# more threads than /proc is quicker for, of another user
+python3 -c 'import threading, time
+for i in range(700): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+print("ready", flush=True); time.sleep(60)' >"$dir/ready" &
+jobs+=("$!") many=$!
+disown "$many"
+read -r _ <"$dir/ready"
+nobody capture -o - --json
+[ "$status" = 0 ] && says "threads from /proc in" && says "not by BPF, which would be quicker: "
+check "without privileges a capture is taken from /proc, and why is said" $?
+refused="of another user"
+[ "$(id -u)" = 0 ] || refused=""
+jq -e --argjson many "$many" --arg refused "$refused" '(.threads | map(select(.tgid == $many)) | length) == 701 and
+	(.threads | map(select(.tgid == $many)) | all(.run_time_ns > 0)) and
+	(.parse_summary.refused_by_file.io >= 701 or $refused == "") and .parse_summary.missing_by_file.io == 0 and
+	.taskstats_summary.eperm_count >= 701 and .taskstats_summary.ok_count == 0' "$dir/out" >/dev/null
+check "it has all threads, and counts what was refused" $?
+grep -q "ctprof parse: .* for lack of permission (io, smaps_rollup; needs root, or CAP_SYS_PTRACE)$" "$dir/err" &&
+	says "refused (delays; needs CAP_NET_ADMIN)" && ! says CONFIG_
+check "what a permission keeps from us is called that, and no missing configuration" $?
+kill -KILL "$many"
+
+# in_mounts SCRIPT WORD...: with mounts of its own
+in_mounts() {
+	unshare -m --propagation private sh -c "$@" >"$dir/out" 2>"$dir/err"
+	status=$?
+}
+if ! unshare -m true 2>/dev/null; then
+	skip "a kernel without the files is told from a permission" "it needs root, for mounts of its own"
+	skip "a /proc that hides processes is named" "it needs root, for mounts of its own"
+	skip "of a process that may not be looked into there is a row" "it needs root, for mounts of its own"
+	skip "a /proc that is not mounted is named" "it needs root, for mounts of its own"
+else
+	mkdir -p "$dir/proc/7/task/7"
+	sed 's/^[0-9]*/7/' "/proc/$$/stat" >"$dir/proc/7/task/7/stat"
+	cp "/proc/$$/status" "/proc/$$/sched" "/proc/$$/cgroup" "$dir/proc/7/task/7/"
+	touch "$dir/proc/7/smaps_rollup"
+	in_mounts 'mount --bind "$0/proc" /proc && "$0/ktstr" ctprof capture -o - --json --no-heap' "$dir"
+	[ "$status" = 0 ] && says "this kernel was built without schedstat (CONFIG_SCHED_INFO), io (CONFIG_TASK_IO_ACCOUNTING)" &&
+		! says "lack of permission"
+	check "a kernel without the files is told from a permission" $?
+	# the capture runs as nobody, the process to be seen as root
+	in_mounts 'mount -t proc -o hidepid=2 proc /proc && shift && exec "$@"' "$dir" x setpriv --reuid 65534 --regid 65534 \
+		--clear-groups "$dir/ktstr" ctprof capture -o - --json
+	[ "$status" = 0 ] && says "/proc is mounted with hidepid" && jq -e '.threads | length < 10' "$dir/out" >/dev/null
+	check "a /proc that hides processes is named" $?
+	in_mounts 'mount -t proc -o hidepid=1 proc /proc && shift && exec "$@"' "$dir" x setpriv --reuid 65534 --regid 65534 \
+		--clear-groups "$dir/ktstr" ctprof capture -o - --json
+	jq -e --argjson shell "$$" '.threads[] | select(.tgid == $shell)' "$dir/out" >/dev/null
+	check "of a process that may not be looked into there is a row" $?
+	in_mounts 'mount -t tmpfs none /proc && "$0/ktstr" ctprof capture -o - --json' "$dir"
+	[ "$status" = 3 ] && says "no thread in /proc: is it mounted?"
+	check "a /proc that is not mounted is named" $?
 fi
 
 # --- words and formats --------------------------------------------------------------------------------
@@ -188,11 +252,8 @@ ctprof top --batch -n 2 --interval 0.5 --filter '^kt-busy2$'
 [ "$status" = 0 ] && [ "$(grep -c '^kt-busy2 ' "$dir/out")" = 2 ] && [ "$(grep -c ' sorted by run_time_ns' "$dir/out")" = 2 ] &&
 	! grep -q $'\033' "$dir/out"
 check "top --batch prints plain frames" $?
-as_nobody=()
-[ "$(id -u)" != 0 ] || as_nobody=(setpriv --reuid 65534 --clear-groups)
-cp "$ktstr" "$dir/ktstr" && chmod 755 "$dir/ktstr"
-"${as_nobody[@]}" "$dir/ktstr" ctprof top --batch -n 1 --interval 0.3 --sort-by nonvoluntary_csw \
-	>"$dir/out" 2>"$dir/err" && grep -q '^kt-busy2 .* [1-9]' "$dir/out"
+nobody top --batch -n 1 --interval 0.3 --sort-by nonvoluntary_csw
+grep -q '^kt-busy2 .* [1-9]' "$dir/out"
 check "top without root shows what /proc shows" $?
 while read -r line; do
 	case $line in

@@ -415,6 +415,14 @@ TEST(a_tracer_and_a_second_run_are_described_and_checked)
 	complains(&test, "a.c:7: test t: wprof: it traces guests, and the test is host_only\n");
 	test.host_only = false;
 	test.wprof = false;
+	test.ctprof = true;
+	test.host_only = true;
+	complains(&test, "a.c:7: test t: ctprof: it captures the threads of a guest, and the test is host_only\n");
+	test.host_only = false;
+	buf_clear(&out);
+	author_describe(&registry, &out);
+	CHECK_HAS(buf_text(&out), "\"ctprof\":true,");
+	test.ctprof = false;
 	test.wprof_args = "-d";
 	complains(&test, "a.c:7: test t: wprof_args: wprof is not switched on\n");
 }

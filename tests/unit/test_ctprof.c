@@ -355,6 +355,14 @@ static struct ctprof_snapshot small_snapshot(void)
 	cpuset_add(&thread.cpu_affinity, 700);
 	thread.cgroup = ctprof_snapshot_name(&snapshot, sv_of("/a"));
 	ctprof_threads_push(&snapshot.threads, thread);
+	snapshot.label = ctprof_snapshot_name(&snapshot, sv_of("step 1: end"));
+	snapshot.has_summaries = true;
+	snapshot.probe_summary.refused = 4;
+	for (int i = 0; i < CTPROF_FILES; i++) {
+		snapshot.parse_summary.read_failures_by_file[i] = 100 + (uint64_t)i;
+		snapshot.parse_summary.refused_by_file[i] = 200 + (uint64_t)i;
+		snapshot.parse_summary.missing_by_file[i] = 300 + (uint64_t)i;
+	}
 	return snapshot;
 }
 
@@ -388,6 +396,14 @@ TEST(a_file_gives_back_every_field)
 	CHECK(cpuset_equal(&written.threads.at->cpu_affinity, &read.threads.at->cpu_affinity));
 	CHECK_STR(read.threads.at->comm, "we\"ird\n");
 	CHECK_STR(read.threads.at->cgroup, "/a");
+	CHECK_STR(read.label, "step 1: end");
+	CHECK_EQ(read.probe_summary.refused, 4);
+	CHECK_EQ(memcmp(&read.parse_summary.read_failures_by_file, &written.parse_summary.read_failures_by_file,
+			sizeof(read.parse_summary.read_failures_by_file)), 0);
+	CHECK_EQ(memcmp(&read.parse_summary.refused_by_file, &written.parse_summary.refused_by_file,
+			sizeof(read.parse_summary.refused_by_file)), 0);
+	CHECK_EQ(memcmp(&read.parse_summary.missing_by_file, &written.parse_summary.missing_by_file,
+			sizeof(read.parse_summary.missing_by_file)), 0);
 }
 
 static int unpack_error(const void *data, size_t len, struct ktstr_error *err)
@@ -438,7 +454,10 @@ TEST(a_bomb_is_refused_before_it_fills_the_memory)
 	struct ktstr_error err;
 
 	CHECK_EQ(unpack_error(packed, pack_text(zeros, len, packed, 1 << 20), &err), -EFBIG);
-	CHECK_HAS(err.msg, "unpacks to more than");
+	CHECK_HAS(err.msg, "unpacks to more than 512 MiB");
+	CHECK_EQ(ctprof_snapshot_unpack_max(packed, pack_text(zeros, (2 << 20) + 1, packed, 1 << 20), 2 << 20,
+					    &(struct ctprof_snapshot){0}, &err), -EFBIG);
+	CHECK_HAS(err.msg, "unpacks to more than 2 MiB");
 }
 
 TEST(a_write_that_fails_leaves_the_old_file)

@@ -527,6 +527,32 @@ TEST(one_member_on_each_side_is_still_a_pattern)
 	CHECK_SUMMARY(&config, &a, &b, "run_time_ns", "kworker/{N}:{N}=+3 eth0=+1");
 }
 
+TEST(a_kernel_worker_is_called_by_its_later_name_on_both_sides)
+{
+	AUTO(ctprof_snapshot_done) struct ctprof_snapshot a = {0}, b = {0}, other = {0};
+	struct ctview_config config = {.group_by = CTVIEW_BY_COMM, .keep_silent = true};
+
+	/* tids are the places in the list */
+	FILL(&a, {"kworker/u8:1-flush", NULL, NULL, 900, 0}, {"kworker/u8:2-events", NULL, NULL, 5, 0},
+	     {"kworker/0:1+mm", NULL, NULL, 70, 0}, {"shell", NULL, NULL, 1, 0}, {"kworker/R-a", NULL, NULL, 3, 0});
+	FILL(&b, {"kworker/u8:1-events", NULL, NULL, 902, 0}, {"kworker/u8:2-events", NULL, NULL, 5, 0},
+	     {"kworker/0:1-mm", NULL, NULL, 71, 0}, {"tool", NULL, NULL, 2, 0}, {"kworker/R-b", NULL, NULL, 4, 0});
+	CHECK_SUMMARY(&config, &a, &b, "run_time_ns", "kworker/0:1-mm=+1 kworker/u{N}:{N}-events=+2");
+	config.group_by = CTVIEW_BY_PCOMM;
+	CHECK_SUMMARY(&config, &a, &b, "run_time_ns", "kworker/0:1-mm=+1 kworker/u{N}:{N}-events=+2");
+	/* names as they are, where that is asked for */
+	config.no_thread_normalize = true;
+	CHECK_SUMMARY(&config, &a, &b, "run_time_ns", "kworker/u8:2-events=0");
+	config.no_thread_normalize = false;
+	config.group_by = CTVIEW_BY_COMM_EXACT;
+	CHECK_SUMMARY(&config, &a, &b, "run_time_ns", "kworker/u8:2-events=0");
+	/* another worker under the same tid, of another pool or born later, is another */
+	config.group_by = CTVIEW_BY_COMM;
+	FILL(&other, {"kworker/u9:1-events", NULL, NULL, 7, 0}, {"kworker/u8:2-flush", NULL, NULL, 8, 0});
+	other.threads.at[1].start_time_clock_ticks++;
+	CHECK_SUMMARY(&config, &a, &other, "run_time_ns", "kworker/u{N}:{N}-flush=-892 kworker/u{N}:{N}-events=+2");
+}
+
 TEST(groups_of_one_side_are_listed_apart)
 {
 	AUTO(ctprof_snapshot_done) struct ctprof_snapshot a = {0}, b = {0};
@@ -563,6 +589,23 @@ TEST(the_greatest_relative_change_comes_first)
 	CHECK_SUMMARY(&config, &a, &b, "run_time_ns", "fresh=+50000000 ten=+10 gone=-10 half=-500 new=+900 still=0");
 	config.keep_silent = false;
 	CHECK_SUMMARY(&config, &a, &b, "run_time_ns", "fresh=+50000000 ten=+10 gone=-10 half=-500 new=+900");
+}
+
+TEST(another_cpu_is_no_greater_change_than_more_work)
+{
+	AUTO(ctprof_snapshot_done) struct ctprof_snapshot a = {0}, b = {0};
+	AUTO(ctview_done) struct ctview view = {0};
+	const struct ctview_config config = {.group_by = CTVIEW_BY_PCOMM};
+
+	FILL(&a, {"moves", NULL, NULL, 5, 0}, {"works", NULL, NULL, 100, 0});
+	FILL(&b, {"moves", NULL, NULL, 5, 0}, {"works", NULL, NULL, 101, 0});
+	a.threads.at[0].processor = 1;
+	b.threads.at[0].processor = 63;
+	ctview_build(&config, &a, &b, &view);
+	CHECK_EQ(view.rows.len, 2);
+	CHECK_STR(view.rows.at[0].metric, "run_time_ns");
+	CHECK_STR(view.rows.at[1].metric, "processor");
+	CHECK_EQ((int64_t)view.rows.at[1].delta.percent, 6200);
 }
 
 static void sort_by(struct ctview_config *config, const char *list)
@@ -898,10 +941,12 @@ TEST(a_missing_host_context_is_a_line)
 
 	read_snapshot("before.json", &a);
 	FILL(&b, {"x", NULL, NULL, 1, 0});
+	b.label = "step 1\n(\033[31m): end";
 	origin[0] = (struct ctview_origin){"a", &a};
 	origin[1] = (struct ctview_origin){"b", &b};
 	ctview_build(&config, &a, &b, &view);
 	ctview_print_text(&view, &config, origin, &look, &text);
+	CHECK_HAS(buf_text(&text), "  kernel unknown  step 1?(?[31m): end\n");
 	CHECK_HAS(buf_text(&text), "\nhost: no host context in the candidate; the hosts are not compared\n");
 }
 

@@ -5,6 +5,7 @@
 
 #include "guest/guest.h"
 #include "test.h"
+#include "tree.h"
 
 #include "../fuzz/replay.h"
 #define LLVMFuzzerTestOneInput fuzz_request
@@ -88,6 +89,85 @@ static int read_frames(const struct buf *frames, const char *root, struct reques
 		       struct ktstr_error *err)
 {
 	return request_read(sv_bytes(buf_text(frames), frames->len), NONCE, root, request, err);
+}
+
+/* --- files on the card ----------------------------------------------------------------------------- */
+
+#define LOG_BYTES (4u << 20)
+
+static void card_begin(struct card *card)
+{
+	card->map = xcalloc(1, sizeof(*card->map) + LOG_BYTES);
+	card->log = (struct wire_log){.card = card->map, .nonce = NONCE, .offset = sizeof(*card->map),
+				      .capacity = LOG_BYTES};
+}
+
+static struct sv next_frame(struct sv *log, uint32_t *ret_type)
+{
+	struct wire_frame frame = {0};
+	struct sv payload = {0};
+	int64_t used = wire_get(*log, NONCE, LOG_BYTES, &frame, &payload, NULL);
+
+	CHECK(used >= 0);
+	*log = sv_skip(*log, (size_t)used);
+	*ret_type = frame.type;
+	return payload;
+}
+
+TEST(a_file_goes_onto_the_card_in_pieces)
+{
+	const size_t len = (1u << 20) + 5;
+	AUTO(free) char *content = xmalloc(len);
+	struct card card;
+	struct wire_pieces_end end;
+	struct ktstr_error err = {0};
+	struct sv log, payload;
+	AUTO(tree_done) struct tree tree = tree_new();
+	AUTO(free) char *path = below(&tree, "file");
+	uint32_t type;
+
+	card_begin(&card);
+	for (size_t i = 0; i < len; i++)
+		content[i] = (char)(i * 7);
+	CHECK_EQ(file_write_atomic(path, content, len, 0600, NULL), 0);
+	CHECK_EQ(card_put_file(&card, path, WIRE_STEPS, WIRE_STEPS_END, len, &err), 0);
+	log = sv_bytes((char *)card.map + card.log.offset, card.map->log_len);
+	payload = next_frame(&log, &type);
+	CHECK_EQ(type, WIRE_STEPS);
+	CHECK_EQ(payload.len, 1u << 20);
+	payload = next_frame(&log, &type);
+	CHECK_EQ(payload.len, 5);
+	payload = next_frame(&log, &type);
+	CHECK_EQ(type, WIRE_STEPS_END);
+	CHECK_EQ(payload.len, sizeof(end));
+	memcpy(&end, payload.data, sizeof(end));
+	CHECK_EQ(end.size, len);
+	CHECK_EQ(end.crc, crc32_of(0, content, len));
+	CHECK_EQ(log.len, 0);
+	free(card.map);
+}
+
+TEST(what_a_body_left_for_the_card_is_not_trusted)
+{
+	struct card card;
+	struct ktstr_error err = {0};
+	AUTO(tree_done) struct tree tree = tree_new();
+	AUTO(free) char *path = below(&tree, "file");
+
+	card_begin(&card);
+	CHECK_EQ(card_put_file(&card, path, WIRE_STEPS, WIRE_STEPS_END, 9, &err), -ENOENT);
+	CHECK_EQ(symlink("/etc/passwd", path), 0);
+	CHECK_EQ(card_put_file(&card, path, WIRE_STEPS, WIRE_STEPS_END, 9, &err), -ELOOP);
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(mkfifo(path, 0600), 0);
+	CHECK_EQ(card_put_file(&card, path, WIRE_STEPS, WIRE_STEPS_END, 9, &err), -EINVAL);
+	CHECK_HAS(err.msg, "is no regular file");
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(card.map->log_len, 0);
+	CHECK_EQ(file_write_atomic(path, "ten bytes!", 10, 0600, NULL), 0);
+	CHECK_EQ(card_put_file(&card, path, WIRE_STEPS, WIRE_STEPS_END, 9, &err), -EFBIG);
+	CHECK_EQ(card.map->log_len, 0);
+	free(card.map);
 }
 
 TEST(wprof_gets_its_arguments_and_where_to_write)

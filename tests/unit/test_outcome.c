@@ -301,7 +301,7 @@ TEST(the_keys_of_a_document_keep_their_order_and_absent_is_null)
 		  "\"outcome_digest\":\"sha256:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\","
 		  "\"run\":{\"dir\":null,\"started_unix_ns\":0,\"host_ns\":9223372036854775807,\"cut_short\":false,"
 		  "\"stages\":{\"qemu_ns\":0,\"boot_ns\":0,\"setup_ns\":0,\"scheduler_ns\":0,\"test_ns\":0,\"teardown_ns\":0},"
-		  "\"qemu_version\":null,\"ktstr_version\":null},\"test_output\":null,\"scheduler_log\":null,\"console_tail\":null,"
+		  "\"qemu_version\":null,\"ktstr_version\":null,\"ctprof\":null},\"test_output\":null,\"scheduler_log\":null,\"console_tail\":null,"
 		  "\"repeat_command\":null}");
 	free(text);
 	json_decref(document);

@@ -431,6 +431,71 @@ static int count_calls(struct ktstr_play *play, void *arg, struct ktstr_error *e
 	return 0;
 }
 
+struct looks {
+	struct ktstr_play **play;
+	struct buf labels;
+	unsigned workers[8], count;
+	bool in_phase;
+};
+
+static void look(void *arg, const char *label)
+{
+	struct looks *looks = arg;
+	struct ktstr_play *play = *looks->play;
+
+	buf_printf(&looks->labels, "%s|", label);
+	looks->in_phase |= play->phase_is_open;
+	vec_each(crew, &play->crews)
+		looks->workers[looks->count] += (*crew)->is_running;
+	looks->count++;
+}
+
+TEST(who_looks_at_steps_sees_their_workers_and_no_phase)
+{
+	AUTO(stage_done) struct stage stage = stage_new();
+	struct looks looks = {.play = &stage.ctx.play};
+	static const unsigned workers[] = {1, 2, 2, 1, 1, 1};
+
+	stage.ctx.on_step = look;
+	stage.ctx.on_step_arg = &looks;
+	CHECK_EQ(ktstr_run_scenario(&stage.ctx, &stage.verdict, &stage.err,
+				    &(struct ktstr_scenario){
+					    KTSTR_CGROUPS({.name = "base", .workers = 1}),
+					    KTSTR_STEPS({.name = "more", KTSTR_CGROUPS({.name = "more", .workers = 1}),
+							 .hold = KTSTR_FIXED(10000000)},
+							{.hold = KTSTR_FIXED(10000000)})}), 0);
+	CHECK_STR(buf_text(&looks.labels), "backdrop: start|step 1 (more): start|step 1 (more): end|step 2: start|"
+					   "step 2: end|backdrop: end|");
+	CHECK_EQ(looks.count, 6);
+	for (size_t i = 0; i < looks.count; i++)
+		CHECK_EQ(looks.workers[i], workers[i]);
+	CHECK(!looks.in_phase);
+	buf_done(&looks.labels);
+}
+
+TEST(steps_by_hand_are_looked_at_too)
+{
+	AUTO(stage_done) struct stage stage = stage_new();
+	struct ktstr_play *play = begin(&stage);
+	struct looks looks = {.play = &play};
+
+	stage.ctx.on_step = look;
+	stage.ctx.on_step_arg = &looks;
+	ktstr_play_step(play, "one");
+	do_op(play, KTSTR_ADD(.name = "a", .workers = 1));
+	CHECK_EQ(ktstr_play_hold(play, 5000000, &stage.err), 1);
+	CHECK_EQ(ktstr_play_hold(play, 5000000, &stage.err), 1);
+	ktstr_play_step(play, NULL);
+	CHECK_EQ(ktstr_play_hold(play, 5000000, &stage.err), 1);
+	CHECK_EQ(ktstr_play_end(play, &stage.err), 0);
+	CHECK_STR(buf_text(&looks.labels), "step 1 (one): start|step 1 (one): end|step 2: start|step 2: end|");
+	CHECK(!looks.in_phase);
+	/* the time of both steps was judged for idle CPUs, though the phase was closed between */
+	CHECK(play->window.wall_ns >= 14 * NS_PER_MS);
+	buf_done(&looks.labels);
+	ktstr_play_free(play);
+}
+
 TEST(steps_are_told_and_loops_do_not_flood)
 {
 	AUTO(stage_done) struct stage stage = stage_new();

@@ -38,7 +38,7 @@ check "without wprof ktstr's own tracer writes the trace, and the report says so
 run 1 stalls && says 'trigger: scx_exit\(\) of kind 1026 \(stall\)' &&
 	task=$(grep 'reproduced in a second guest' "$work/out" | grep -oE 'cg_0-[0-9]\[[0-9]+\] failed to run' |
 		cut -d' ' -f1) && [ -n "$task" ] &&
-	grep -qF "calls that concern $task" "$work/out" && says 'queue: none → user queue 0x1'
+	grep -qF "calls that concern $task" "$work/out" && says 'queue: none → (user queue 0x1|local queue)'
 check "of a stall, the calls that concern the stalled task are told" $?
 
 run 1 dies && says ' reproduced in a second guest: ' && says 'dying on purpose' && says 'trigger: bpf_scx_unreg\(\)'
