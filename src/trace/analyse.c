@@ -19,6 +19,7 @@
 #include "verdict/verdict.h"
 
 /* kernel/sched/sched.h: the same in all kernels with sched_ext */
+#define TASK_WAKING 0x200 /* include/linux/sched.h: try_to_wake_up() has it */
 #define FLAG_RESTORE 0x2 /* ENQUEUE_RESTORE, DEQUEUE_SAVE: not accounted as queueing */
 
 enum life { LIFE_UNKNOWN, LIFE_SLEEPS, LIFE_WAITS, LIFE_RUNS };
@@ -304,7 +305,8 @@ static void on_enqueue(struct walk *walk, const struct trace_record *record)
 	size_t i = subject(walk, record);
 	struct live *live = &walk->lives.at[i];
 
-	if (live->life == LIFE_SLEEPS || live->life == LIFE_UNKNOWN)
+	/* EEVDF leaves sleepers on run queues for a while, and moves them with the rest (sched_delayed) */
+	if ((live->life == LIFE_SLEEPS || live->life == LIFE_UNKNOWN) && !(record->state & ~TASK_WAKING))
 		begin_wait(live, record->time_ns, true, record->target);
 	live->queue_cpu = record->target;
 	if (!(record->arg & FLAG_RESTORE))

@@ -157,6 +157,25 @@ TEST(who_is_woken_before_it_has_left_waits_from_then)
 	CHECK_EQ(trace_find_task(analysis, 7)->wakeup.max_ns, 400);
 }
 
+TEST(a_sleeper_that_is_moved_to_another_run_queue_does_not_wait)
+{
+	AUTO(file_done) struct file file = {0};
+	AUTO(trace_analysis_free) struct trace_analysis *analysis = NULL;
+	struct trace_record moved = task(TRACE_ENQUEUE, 3000, 1, 7);
+
+	put_queue(&file, TRACE_DEQUEUE, 1000, 0, 7, TRACE_FLAG_SLEEP, 1);
+	put_switch(&file, 1100, 0, 7, 0x402, 0);
+	moved.state = 0x402;
+	put(&file, &moved);
+	moved.time_ns = 5000;
+	moved.state = 0x200; /* TASK_WAKING: whoever wakes it has it */
+	put(&file, &moved);
+	put_switch(&file, 6000, 1, 0, 0, 7);
+	analysis = analyse(&file, ALL);
+	CHECK_EQ(trace_find_task(analysis, 7)->delay.count, 1);
+	CHECK_EQ(trace_find_task(analysis, 7)->delay.max_ns, 1000);
+}
+
 TEST(waking_a_task_that_runs_is_no_wakeup)
 {
 	AUTO(file_done) struct file file = {0};
