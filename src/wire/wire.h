@@ -52,6 +52,8 @@
 #define WIRE_PAYLOAD_MAX (192u << 20)              /* one file of a request */
 #define WIRE_GUEST_PAYLOAD_MAX (8u << 20)          /* one frame of a guest */
 
+#define WIRE_TRACER "/bin/ktstr-guest-tracer"
+
 #define WIRE_DOORBELL_PORT 0x505
 #define WIRE_DOORBELL_VALUE 1
 
@@ -101,6 +103,7 @@ enum wire_type {
 	WIRE_REQ_CGROUP,              /* "/sys/fs/cgroup/workload", made before anything is started */
 
 	WIRE_REQ_WPROF_ENV,           /* "NAME=value" of /bin/wprof; any: run it beside the test */
+	WIRE_REQ_TRACER_ENV,          /* the same of WIRE_TRACER; any: run it from before the scheduler */
 
 	/* guest to host */
 	WIRE_HELLO = 100,             /* struct wire_hello: PID 1 runs and has read the card */
@@ -115,6 +118,8 @@ enum wire_type {
 	WIRE_WPROF,                   /* bytes of wprof's trace, in order */
 	WIRE_WPROF_END,               /* struct wire_wprof_end: these were all */
 	WIRE_WPROF_TROUBLE,           /* text: why there is no trace */
+	WIRE_TRACE,                   /* bytes of the tracer's stream (bpf/trace_event.h), in order */
+	WIRE_TRACE_TROUBLE,           /* text: why there are none, or no more */
 };
 
 enum wire_stage {
