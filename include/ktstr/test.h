@@ -101,7 +101,7 @@ struct ktstr_scheduler {
 /*
  * Limits judged from a trace of every scheduling event, for all workers of the scenario from the
  * body's start to its result. In microseconds of guest time; 0: not judged. A test that sets one is
- * always traced. det and tcg; a note elsewhere.
+ * always traced; on the host a note says that they are not judged.
  */
 struct ktstr_trace_checks {
 	double max_wakeup_latency_us;     /* from the call that wakes a worker until it runs */

@@ -46,6 +46,9 @@ const char drive_help_how[] =
 	"      --icount-shift N    det: an instruction takes 2^N ns (default: 3 for up to 2 CPUs, 2 for\n"
 	"                          4, 1 for 8, 0 for more)\n"
 	"      --disturb           a seeded disturber preempts at random moments (explore has it on)\n"
+	"      --tracer WHO        records scheduling events where a trace is wanted: plugin (in QEMU, not\n"
+	"                          kvm: the run is the same as without), bpf (in the guest, where it takes\n"
+	"                          part in the run), both, auto (default: bpf in kvm, else plugin)\n"
 	"  -j, --jobs N            guests at once (default: as many as this host's CPUs hold)\n"
 	"      --no-template       boot every guest from cold instead of cloning a booted one\n"
 	"      --no-skip-mode      a test that is skipped is a failure (KTSTR_NO_SKIP_MODE=1 means the same)\n"
@@ -151,6 +154,10 @@ int drive_take_option(int option, struct drive_options *options)
 	case DRIVE_OPT_NO_TEMPLATE:
 		options->no_template = true;
 		return 0;
+	case DRIVE_OPT_TRACER:
+		if (!tracer_choice_parse(value, &options->tracer))
+			return cli_usage(command, "--tracer %s: it is plugin, bpf, both or auto", optarg);
+		return 0;
 	case DRIVE_OPT_DISTURB:
 		options->disturb = true;
 		return 0;
@@ -169,11 +176,12 @@ int drive_take_option(int option, struct drive_options *options)
 int drive_options_init(const char *command, struct drive_options *options)
 {
 	const char *mode = getenv("KTSTR_MODE"), *seed = getenv("KTSTR_SEED");
-	const char *boot = getenv("KTSTR_BOOT_TIMEOUT_S");
+	const char *boot = getenv("KTSTR_BOOT_TIMEOUT_S"), *tracer = getenv("KTSTR_TRACER");
 	const char *no_template = getenv("KTSTR_NO_TEMPLATE");
 	const char *no_skip = getenv("KTSTR_NO_SKIP_MODE");
 	const char *room = getenv("KTSTR_TEMPLATES_MAX_MIB");
-	uint32_t boot_s = 0;
+	const char *ring = getenv("KTSTR_TRACER_RING_KIB");
+	uint32_t boot_s = 0, number;
 
 	*options = (struct drive_options){.command = command, .mode_auto = true, .icount_shift = -1};
 	options->seed = SEED_DEFAULT;
@@ -185,6 +193,10 @@ int drive_options_init(const char *command, struct drive_options *options)
 	}
 	if (seed && *seed && sv_u64(sv_of(seed), UINT64_MAX, &options->seed) < 0)
 		return cli_usage(command, "KTSTR_SEED=%s: a whole number", seed);
+	if (tracer && *tracer && !tracer_choice_parse(sv_of(tracer), &options->tracer))
+		return cli_usage(command, "KTSTR_TRACER=%s: it is plugin, bpf, both or auto", tracer);
+	if (ring && *ring && (sv_u32(sv_of(ring), 128 << 10, &number) < 0 || number < 4))
+		return cli_usage(command, "KTSTR_TRACER_RING_KIB=%s: KiB from 4 to %d", ring, 128 << 10);
 	if (boot && *boot && (sv_u32(sv_of(boot), 86400, &boot_s) < 0 || boot_s == 0))
 		return cli_usage(command, "KTSTR_BOOT_TIMEOUT_S=%s: seconds from 1 to 86400", boot);
 	options->boot_limit_ns = boot_s * NS_PER_S;
@@ -372,6 +384,7 @@ struct run_config drive_run_config(const struct drive *drive, const struct test_
 		.template_cache = options->no_template ? NULL : drive->cache_dir,
 		.template_max_bytes = options->template_max_mib << 20,
 		.icount_shift = options->icount_shift,
+		.tracer = options->tracer,
 		.jobs = options->jobs,
 		.boot_limit_ns = options->boot_limit_ns,
 		.cancel_fd = drive->cancel_fd,

@@ -19,6 +19,7 @@ struct drive_options {
 	int icount_shift;
 	bool disturb;
 	bool no_skip;                 /* a test that is skipped is a failure */
+	enum tracer_choice tracer;
 	bool quiet;                   /* no line about the machine */
 };
 
@@ -34,6 +35,7 @@ enum {
 	DRIVE_OPT_NO_TEMPLATE,
 	DRIVE_OPT_DISTURB,
 	DRIVE_OPT_NO_SKIP,
+	DRIVE_OPT_TRACER,
 	DRIVE_OPT_SCHEDULER,
 	DRIVE_OPT_SCHEDULER_ARG,
 	DRIVE_OPT_DURATION,
@@ -61,6 +63,7 @@ enum {
 	{"no-template", no_argument, NULL, DRIVE_OPT_NO_TEMPLATE},                                 \
 	{"disturb", no_argument, NULL, DRIVE_OPT_DISTURB},                                         \
 	{"no-skip-mode", no_argument, NULL, DRIVE_OPT_NO_SKIP},                                    \
+	{"tracer", required_argument, NULL, DRIVE_OPT_TRACER},                                     \
 	{"scheduler", required_argument, NULL, DRIVE_OPT_SCHEDULER},                               \
 	{"scheduler-arg", required_argument, NULL, DRIVE_OPT_SCHEDULER_ARG},                       \
 	{"duration", required_argument, NULL, DRIVE_OPT_DURATION},                                 \

@@ -50,6 +50,7 @@ void helpers_export(void)
 {
 	export_one("KTSTR_JEMALLOC_PROBE_BINARY", "ktstr-jemalloc-probe");
 	export_one("KTSTR_JEMALLOC_ALLOC_WORKER_BINARY", "ktstr-jemalloc-alloc-worker");
+	export_one("KTSTR_GUEST_TRACER_BINARY", "ktstr-guest-tracer");
 	export_one("KTSTR_REPRO_PROBE_BINARY", "ktstr-repro-probe");
 	export_one("KTSTR_CTPROF_AGENT_BINARY", "ktstr-ctprof-agent");
 }

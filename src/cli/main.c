@@ -64,6 +64,7 @@ static int help(void)
 		"4 no test matched, 64 wrong usage, 130 interrupted.\n\n"
 		"Environment (docs/environment.md has all): KTSTR_KERNEL (kernel to boot), KTSTR_CACHE_DIR,\n"
 		"KTSTR_RUNS_DIR, KTSTR_QEMU (QEMU program), KTSTR_SCHEDULER (scheduler program), KTSTR_MODE,\n"
+		"KTSTR_TRACER (who records scheduling events),\n"
 		"KTSTR_SEED, KTSTR_BUSYBOX_PATH, KTSTR_BOOT_TIMEOUT_S (host seconds that a boot may take),\n"
 		"KTSTR_NO_TEMPLATE (boot every guest), KTSTR_TEMPLATES_MAX_MIB (disk for all templates, default\n"
 		"8192), KTSTR_NO_SKIP_MODE (a skip is a failure), KTSTR_VERBOSE=1 (the guest's kernel prints\n"

@@ -16,7 +16,8 @@ static const char help_text[] =
 	"changed it, and compares the outcomes. In det they are the same as long as program, kernel and\n"
 	"QEMU are; in other modes they never are, and the difference is only shown.\n\n"
 	"A failed det test is traced when it is replayed: it is the same run, and who waited for whom is\n"
-	"shown and kept as trace.pb. --no-trace leaves that out.\n\n"
+	"shown and kept as trace.pb. --no-trace leaves that out. Where a tracer in the guest took part in\n"
+	"the stored run, it takes part again.\n\n"
 	"Exit status: 0 the same outcome, 1 another one, 3 it could not be run.\n";
 
 struct replay {
@@ -49,6 +50,12 @@ static bool worth_a_trace(const json_t *stored)
 	       strcmp(state, "skip") != 0;
 }
 
+/* The stored run had a tracer in its guest, and is no other run with it. */
+static bool took_part(const json_t *stored)
+{
+	return record_text(stored, "tracer") != NULL;
+}
+
 static int run(const struct drive_options *options, bool no_trace, struct replay *replay, struct ktstr_error *err)
 {
 	AUTO(test_plans_done) struct test_plans plans = {0};
@@ -65,7 +72,9 @@ static int run(const struct drive_options *options, bool no_trace, struct replay
 		return r;
 	drive_record(&drive, &plans);
 	config = drive_run_config(&drive, &plans);
-	config.trace = !no_trace && worth_a_trace(replay->stored) ? TRACE_IF_POSSIBLE : TRACE_AS_TESTS_WANT;
+	config.trace = took_part(replay->stored) || (!no_trace && worth_a_trace(replay->stored))
+			       ? TRACE_IF_POSSIBLE
+			       : TRACE_AS_TESTS_WANT;
 	config.on_result = compare;
 	config.arg = replay;
 	r = run_tests(&config, &totals, err);
@@ -114,6 +123,7 @@ int cli_replay(int argc, char **argv)
 	if (optind + 1 != argc)
 		return cli_usage("replay", "it takes one stored result");
 	r = record_load(argv[optind], &replay.stored, &err);
+	options.tracer = TRACER_AUTO;        /* whatever the environment says: the stored run's, or none in the guest */
 	if (r == 0)
 		r = stored_options(replay.stored, &options, &err);
 	if (r == 0)

@@ -65,6 +65,8 @@ int stored_options(const json_t *json, struct drive_options *options, struct kts
 	options->selection.recorded = true;
 	options->kernel = options->kernel ?: record_text(json, "kernel_release");
 	options->disturb = json_is_true(json_object_get(json, "disturbed"));
+	if (record_text(json, "tracer") && options->tracer != TRACER_BOTH)
+		options->tracer = TRACER_BPF;        /* it took part in the run */
 	options->icount_shift = (int)record_number(json, "icount_shift");
 	return recorded_options(json, options, err);
 }

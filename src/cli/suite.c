@@ -13,8 +13,8 @@
 
 const char suite_help_out[] =
 	"      --repeat N          each test N times; in det, rounds that differ are a failure\n"
-	"      --trace FILE        of the one test: every scheduling event, for ui.perfetto.dev (det and\n"
-	"                          tcg); the run is the same as without\n"
+	"      --trace FILE        of the one test: every scheduling event, for ui.perfetto.dev; in det\n"
+	"                          and tcg the run is the same as without, unless --tracer is bpf\n"
 	"      --dump WHEN         write what the guest's kernel was doing: failure (default), always, never\n"
 	"      --no-auto-repro     when a scheduler dies: no second guest with probes (--auto-repro: one)\n"
 	"      --repro             probes in every guest under a scheduler, from the beginning\n"

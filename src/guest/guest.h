@@ -97,6 +97,7 @@ struct request {
 	struct strings sysctls;               /* "key=value" */
 	char *cgroup;                         /* or NULL */
 	struct strings wprof_env;             /* empty: no wprof */
+	struct strings tracer_env;            /* empty: no tracer */
 };
 
 void request_done(struct request *request);
@@ -141,6 +142,28 @@ int wprof_start(const struct strings *env, int output_fd, struct child *ret_chil
 
 /* Wait for it and put its trace on the card. */
 int wprof_finish(struct card *card, struct child *child, struct ktstr_error *err);
+
+/* --- tracer.c: ktstr's own, where it is wanted inside the guest ------------------------------------------ */
+
+struct tracer {
+	struct child child;
+	int fd;                               /* of its stream, non-blocking; -1: it has ended, or none */
+	int words_fd;                         /* of its stderr */
+	bool has_begun;                       /* every event from now on is recorded */
+};
+
+#define TRACER_NONE ((struct tracer){.child = CHILD_NONE, .fd = -1, .words_fd = -1})
+#define TRACER_BEGIN_NS (60 * NS_PER_S)       /* loading BPF programs is instructions */
+#define TRACER_END_NS (30 * NS_PER_S)
+
+int tracer_start(const struct strings *env, struct tracer *ret_tracer, struct ktstr_error *err);
+void tracer_done(struct tracer *tracer);
+
+/* What it has written since the last call goes onto the card. */
+void tracer_read(struct tracer *tracer, struct card *card);
+
+/* Once it has ended, or had its time: say on the card what went wrong, if anything did. */
+void tracer_judge(struct tracer *tracer, struct card *card);
 
 /* --- disturb.c --------------------------------------------------------------------------------------------- */
 

@@ -17,6 +17,7 @@ void request_done(struct request *request)
 	strings_done(&request->sysctls);
 	free(request->cgroup);
 	strings_done(&request->wprof_env);
+	strings_done(&request->tracer_env);
 }
 
 static bool path_is_plain(const char *path)
@@ -131,6 +132,9 @@ static int take(struct request *request, const char *root, uint32_t type, struct
 		return 0;
 	case WIRE_REQ_WPROF_ENV:
 		take_word(&request->wprof_env, payload);
+		return 0;
+	case WIRE_REQ_TRACER_ENV:
+		take_word(&request->tracer_env, payload);
 		return 0;
 	case WIRE_REQ_RUN:
 		if (payload.len != sizeof(request->run))

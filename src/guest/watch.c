@@ -40,6 +40,7 @@ struct watch {
 	int terminal_fd;                           /* of a shell, or -1 */
 	struct stream streams[WIRE_STREAM_COUNT];
 	struct child scheduler, test, disturber, wprof;
+	struct tracer tracer;
 	int scheduler_status, test_status;         /* of waitpid(); -1 while it runs */
 	uint64_t scheduler_ended_ns;
 	bool stopping_scheduler;
@@ -56,6 +57,7 @@ static void watch_done(struct watch *watch)
 	child_done(&watch->test);
 	child_done(&watch->disturber);
 	child_done(&watch->wprof);
+	tracer_done(&watch->tracer);
 	child_done(&watch->scheduler);
 	for (int i = 0; i < WIRE_STREAM_COUNT; i++)
 		fd_close(watch->streams[i].fd);
@@ -92,6 +94,7 @@ static int watch_init(struct watch *watch, struct card *card, const struct reque
 		.test = CHILD_NONE,
 		.disturber = CHILD_NONE,
 		.wprof = CHILD_NONE,
+		.tracer = TRACER_NONE,
 		.scheduler_status = -1,
 		.test_status = -1,
 		.result_bytes = {.max = RESULT_MAX + 4096},
@@ -275,6 +278,8 @@ static void dispatch(struct watch *watch, int fd)
 		note_test_end(watch);
 	else if (fd == watch->scheduler.pid_fd)
 		note_scheduler_end(watch);
+	else if (fd == watch->tracer.fd)
+		tracer_read(&watch->tracer, watch->card);
 	else
 		for (int i = 0; i < WIRE_STREAM_COUNT; i++)
 			if (fd == watch->streams[i].fd)
@@ -584,6 +589,46 @@ static void put_steps(struct watch *watch)
 		card_put(watch->card, WIRE_STEPS_TROUBLE, err.msg, strlen(err.msg));
 }
 
+/* It records from before the scheduler starts. What is wrong with it is no word about the test, either. */
+static void start_tracer(struct watch *watch)
+{
+	struct tracer *tracer = &watch->tracer;
+	struct deadline deadline = deadline_in(TRACER_BEGIN_NS);
+	struct ktstr_error err = {0};
+	int r;
+
+	if (watch->request->tracer_env.len == 0)
+		return;
+	r = tracer_start(&watch->request->tracer_env, tracer, &err);
+	if (r == 0)
+		r = listen_to(watch, tracer->fd, &err);
+	if (r < 0) {
+		card_put(watch->card, WIRE_TRACE_TROUBLE, err.msg, strlen(err.msg));
+		tracer_done(tracer);
+		return;
+	}
+	while (tracer->fd >= 0 && !tracer->has_begun && !deadline_passed(deadline))
+		serve(watch, deadline);
+	if (tracer->has_begun)
+		return;
+	tracer_judge(tracer, watch->card);
+	tracer_done(tracer);
+}
+
+static void finish_tracer(struct watch *watch)
+{
+	struct tracer *tracer = &watch->tracer;
+	struct deadline deadline = deadline_in(TRACER_END_NS);
+
+	if (tracer->child.pid == 0)
+		return;
+	(void)kill(tracer->child.pid, SIGTERM);        /* it may have ended by itself */
+	while (tracer->fd >= 0 && !deadline_passed(deadline))
+		serve(watch, deadline);
+	tracer_judge(tracer, watch->card);
+	tracer_done(tracer);
+}
+
 static int run_test(struct watch *watch, struct ktstr_error *err)
 {
 	struct deadline deadline = deadline_in(watch->request->run.test_ns);
@@ -675,12 +720,14 @@ int watch_run(struct card *card, const struct request *request, struct ktstr_err
 		card_trouble(card, WIRE_TROUBLE_SETUP, r, "%s", err->msg);
 		return r;
 	}
+	start_tracer(&watch);
 	ext_read(&watch.before);
 	if (request->scheduler_argv.len)
 		r = run_scheduler(&watch, err);
 	if (r == 0)
 		r = request->shell ? run_shell(&watch, err) : run_test(&watch, err);
 	card_stage(card, WIRE_STAGE_TEARDOWN);
+	finish_tracer(&watch);
 	finish_wprof(&watch);
 	if (!request->shell)
 		put_steps(&watch);

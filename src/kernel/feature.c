@@ -128,6 +128,7 @@ int kernel_check(const struct kernel *kernel, uint32_t needs, struct ktstr_error
 		const char *who;
 	} users[] = {
 		{KERNEL_NEEDS_GUEST, "every guest needs"},
+		{KERNEL_NEEDS_BPF, "BPF programs need"},
 		{KERNEL_NEEDS_SCHED_EXT, "scheduler tests need"},
 		{UINT32_MAX, "this test needs"},
 	};

@@ -54,10 +54,10 @@ enum kernel_feature {
 	 KERNEL_BIT(KERNEL_SERIAL) | KERNEL_BIT(KERNEL_INITRD) | KERNEL_BIT(KERNEL_DEVTMPFS) |      \
 	 KERNEL_BIT(KERNEL_TMPFS))
 
-/* What a test of a sched_ext scheduler needs more. */
-#define KERNEL_NEEDS_SCHED_EXT                                                                     \
-	(KERNEL_BIT(KERNEL_SCHED_EXT) | KERNEL_BIT(KERNEL_BTF) | KERNEL_BIT(KERNEL_BPF_SYSCALL) |  \
-	 KERNEL_BIT(KERNEL_BPF_JIT))
+/* What a program of ours that loads BPF programs needs more, and what a sched_ext scheduler does. */
+#define KERNEL_NEEDS_BPF                                                                           \
+	(KERNEL_BIT(KERNEL_BTF) | KERNEL_BIT(KERNEL_BPF_SYSCALL) | KERNEL_BIT(KERNEL_BPF_JIT))
+#define KERNEL_NEEDS_SCHED_EXT (KERNEL_BIT(KERNEL_SCHED_EXT) | KERNEL_NEEDS_BPF)
 
 enum kernel_origin { KERNEL_FROM_PATH, KERNEL_FROM_CACHE, KERNEL_FROM_HOST };
 

@@ -25,6 +25,7 @@ void result_done(struct result *result)
 	free(result->identity.kernel_release);
 	free(result->identity.kernel_package);
 	free(result->identity.project_commit);
+	free(result->identity.tracer);
 	free(result->identity.template_key);
 	strings_done(&result->identity.options);
 	strings_done(&result->identity.sysctls);

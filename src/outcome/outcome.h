@@ -35,6 +35,7 @@ struct identity {
 	char *mode;                    /* "kvm", "tcg", "det", "host" */
 	uint64_t seed;
 	bool disturbed;                /* PID 1's seeded disturber preempted at random moments */
+	char *tracer;                  /* "bpf" took part in the run; NULL: nothing in the guest traced it */
 	uint64_t memory_mib;
 	uint64_t duration_ms;
 	unsigned icount_shift;         /* det: 2^shift ns an instruction */

@@ -48,6 +48,7 @@ const struct record_field record_fields[] = {
 	{"mode", false, NULL},
 	{"seed", false, NULL},
 	{"disturbed", false, NULL},
+	{"tracer", false, "nothing in the guest recorded its scheduler's events; the QEMU plugin is not in it"},
 	{"memory_mib", false, NULL},
 	{"duration_ms", false, NULL},
 	{"icount_shift", false, NULL},

@@ -82,6 +82,7 @@ static void add_identity(json_t *json, const struct identity *identity)
 	json_object_set_new(json, "mode", string_or_null(identity->mode));
 	json_object_set_new(json, "seed", seed_string(identity->seed));
 	json_object_set_new(json, "disturbed", json_boolean(identity->disturbed));
+	json_object_set_new(json, "tracer", string_or_null(identity->tracer));
 	json_object_set_new(json, "memory_mib", number(identity->memory_mib));
 	json_object_set_new(json, "duration_ms", number(identity->duration_ms));
 	json_object_set_new(json, "icount_shift", number(identity->icount_shift));

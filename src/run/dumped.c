@@ -34,6 +34,7 @@ bool dump_wish_parse(struct sv word, enum dump_wish *ret_wish)
 void dumped_done(struct dumped *dumped)
 {
 	free(dumped->path);
+	free(dumped->tracer);
 	json_decref(dumped->dump);
 	*dumped = (struct dumped){0};
 }
@@ -102,13 +103,17 @@ bool dumped_take(void *arg, struct vm *vm, const char *reason, uint64_t guest_ns
 static void run_again(size_t index, struct dumped *dumped, const struct result *result)
 {
 	AUTO(free) char *dir = xasprintf("%s/dump", result->run.dir);
+	AUTO(free) char *stream = xasprintf("%s/trace.stream", dir);
+	struct traced traced = {.tracer = dumped->tracer, .stream = stream};
 	AUTO(session_done) struct session session = {0};
 	struct ktstr_error err = {0};
 	int r = dir_make(dir, 0755, &err);
 
 	dumped->wants_load_end = dumped->ends_run = true;
 	if (r == 0)
-		r = guest_run(dumped->config, index, dir, NULL, NULL, NULL, dumped, &session, &err);
+		r = guest_run(dumped->config, index, dir, NULL, dumped->tracer ? &traced : NULL, NULL, dumped,
+			      &session, &err);
+	(void)unlink(stream);        /* there may be none; what it tells has been told by the first run */
 	if (r < 0)
 		log_warn("%s: no failure dump: %s", dumped->plan->name, err.msg);
 }

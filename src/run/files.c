@@ -373,6 +373,23 @@ static int put_ctprof(struct packer *packer, struct ktstr_error *err)
 	return 0;
 }
 
+static int put_tracer(struct packer *packer, const char *path, struct ktstr_error *err)
+{
+	const char *ring = getenv("KTSTR_TRACER_RING_KIB");        /* checked by whoever read the options */
+	AUTO(strings_done) struct strings own_dirs = {0};
+	int r = pack_program(packer, path, WIRE_TRACER, &own_dirs, err);
+
+	if (r < 0)
+		return error_wrap(err, r, "trace");
+	put_env(packer, WIRE_REQ_TRACER_ENV, &own_dirs);
+	if (ring && *ring) {
+		AUTO(free) char *word = xasprintf("KTSTR_TRACER_RING_KIB=%s", ring);
+
+		put_word(packer, WIRE_REQ_TRACER_ENV, word);
+	}
+	return 0;
+}
+
 static int put_scheduler(struct packer *packer, const struct request_config *config,
 			 struct ktstr_error *err)
 {
@@ -451,6 +468,8 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 		r = put_ctprof(&packer, err);
 	if (r == 0)
 		r = put_scheduler(&packer, config, err);
+	if (r == 0 && config->tracer)
+		r = put_tracer(&packer, config->tracer, err);
 	if (r == 0 && config->wprof)
 		r = put_wprof(&packer, config->wprof, err);
 	vec_each(name, &plan->include_files) {

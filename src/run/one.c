@@ -322,7 +322,7 @@ static int make_request(struct request_config config, struct buf *ret_request, s
 }
 
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
-	      const char *plugin, const struct strings *probes, struct dumped *dumped,
+	      const struct traced *traced, const struct strings *probes, struct dumped *dumped,
 	      struct session *ret_session, struct ktstr_error *err)
 {
 	const struct test_plan *plan = run_plan(config, index);
@@ -334,6 +334,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 		.plan = plan,
 		.shell = shell,
 		.probes = probes,
+		.tracer = traced ? traced->tracer : NULL,
 		.mode = config->mode,
 		.seed = run_seed(config, index),
 		.disturb = config->disturb,
@@ -354,13 +355,14 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 			.cmdline_extra = cmdline,
 			.verbose = config->verbose_kernel,
 			.dir = dir,
-			.plugin = plugin,
+			.plugin = traced ? traced->option : NULL,
 			.shell = shell && !shell->command,
 			.shell_fd = shell ? shell->terminal_fd : -1,
 		},
 		.nonce = request_config.nonce,
 		.plan = plan,
 		.shell = shell,
+		.trace_stream = traced ? traced->stream : NULL,
 		.boot_limit_ns = config->boot_limit_ns
 					 ? config->boot_limit_ns
 					 : session_boot_limit_ns(config->mode, &plan->topology),
@@ -387,6 +389,16 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 	return r;
 }
 
+/* It takes part in the run: who repeats that has to have it, too. */
+static void note_tracer(const struct traced *traced, struct result *result, struct dumped *dumped)
+{
+	AUTO(free) char *command = result->repeat_command;
+
+	dumped->tracer = xstrdup(traced->tracer);
+	result->identity.tracer = xstrdup("bpf");
+	result->repeat_command = xasprintf("%s --tracer bpf --trace %s.pb", command, result->identity.test);
+}
+
 static int run_guest(const struct run_config *config, size_t index, struct dumped *dumped,
 		     struct result *result, struct ktstr_error *err)
 {
@@ -403,7 +415,9 @@ static int run_guest(const struct run_config *config, size_t index, struct dumpe
 	if (probes)
 		repro_functions(&config->probe_stack, NULL, NULL, &functions);
 	dumped_prepare(config, index, result, dumped);
-	r = guest_run(config, index, result->run.dir, NULL, traced.option, probes ? &functions : NULL,
+	if (traced.tracer)
+		note_tracer(&traced, result, dumped);
+	r = guest_run(config, index, result->run.dir, NULL, &traced, probes ? &functions : NULL,
 		      dumped->path ? dumped : NULL, &session, err);
 	if (r < 0 && session.end != SESSION_CANCELLED)
 		return r;
@@ -432,7 +446,7 @@ static int run_on_host(const struct run_config *config, size_t index, struct res
 
 	r = host_run(run_plan(config, index), run_seed(config, index), config->cancel_fd, &result->outcome, &output,
 		     err);
-	traced_note(run_plan(config, index), "host", &result->outcome);
+	traced_note(run_plan(config, index), &result->outcome);
 	save_log(result, "stdout.log", &output);
 	result->test_output = tail_of(&output);
 	return r;

@@ -19,11 +19,13 @@ struct dumped;
 
 /*
  * The guest of one plan from its start to its end, with a shell in it if one is given; console.log
- * and qemu.log go to dir. plugin: as in vm_config, or NULL. probes: kernel functions to probe while
- * the scheduler runs, or NULL (run/repro.h). dumped: NULL for no dump.
+ * and qemu.log go to dir. traced: of traced_prepare(), or NULL. probes: kernel functions to probe
+ * while the scheduler runs, or NULL (run/repro.h). dumped: NULL for no dump.
  */
+struct traced;
+
 int guest_run(const struct run_config *config, size_t index, const char *dir, const struct shell *shell,
-	      const char *plugin, const struct strings *probes, struct dumped *dumped,
+	      const struct traced *traced, const struct strings *probes, struct dumped *dumped,
 	      struct session *ret_session, struct ktstr_error *err);
 
 /*
@@ -36,7 +38,8 @@ char *wprof_keep(const struct test_plan *plan, const struct session *session, st
 /* What a traced guest needs beside the rest; empty while it is not traced. */
 struct traced {
 	char *dir;                    /* of the test's artefacts: trace.plan, trace.raw, trace.pb */
-	char *option;                 /* for vm_config.plugin; NULL: not traced */
+	char *option;                 /* for vm_config.plugin; NULL: no plugin */
+	char *tracer, *stream;        /* the guest's tracer, and the file for what it tells; NULL: none */
 	char *missing;                /* functions that this kernel does not have, or NULL */
 };
 void traced_done(struct traced *traced);
@@ -46,8 +49,8 @@ DEFINE_AUTO_DONE(struct traced, traced_done)
 int traced_prepare(const struct run_config *config, size_t index, const char *dir,
 		   struct traced *ret_traced, struct ktstr_error *err);
 
-/* A note where limits on waits are declared and nothing can judge them: kvm, host. */
-void traced_note(const struct test_plan *plan, const char *mode, struct outcome *outcome);
+/* A note where limits on waits are declared and nothing can judge them: on the host. */
+void traced_note(const struct test_plan *plan, struct outcome *outcome);
 
 /* After the guest: judge, summarise, write the Perfetto file. */
 int traced_finish(const struct run_config *config, size_t index, const struct traced *traced,
@@ -59,6 +62,7 @@ struct dumped {
 	const struct test_plan *plan;
 	char *path;                   /* of the file, when there will be one */
 	json_t *dump;                 /* taken, or NULL */
+	char *tracer;                 /* was in the first run's guest, so it is in the second's; or NULL */
 	uint64_t took_ns;             /* host time */
 	bool wants_load_end;          /* look when the load ends, if nothing went wrong until then */
 	bool ends_run;                /* this run is only there to be looked at */

@@ -119,12 +119,14 @@ static int second_run(const struct run_config *config, size_t index, const struc
 
 	repro_functions(&config->probe_stack, crash, result->outcome.scheduler, &functions);
 	/* X10: the user's tracer where the test has it, ours elsewhere */
-	traced_config.trace = plan->wprof || config->mode == VM_KVM ? TRACE_AS_TESTS_WANT : TRACE_IF_POSSIBLE;
+	traced_config.trace = plan->wprof ? TRACE_AS_TESTS_WANT : TRACE_IF_POSSIBLE;
 	traced_config.trace_path = trace;
+	if (!result->identity.tracer)        /* none in the first run's guest: where it can be, none here */
+		traced_config.tracer = TRACER_AUTO;
 	if (r == 0)
 		r = traced_prepare(&traced_config, index, dir, &traced, err);
 	if (r == 0)
-		r = guest_run(config, index, dir, NULL, traced.option, &functions, NULL, &session, err);
+		r = guest_run(config, index, dir, NULL, &traced, &functions, NULL, &session, err);
 	if (r < 0)
 		return r;
 	repro_split(&session, &log);
@@ -134,8 +136,8 @@ static int second_run(const struct run_config *config, size_t index, const struc
 	if (r < 0)
 		return r;
 	wprof = wprof_keep(plan, &session, result, true);
-	report.trace = wprof ?: traced.option && again.trace_summary ? trace : NULL;
-	report.tracer = wprof ? "wprof" : "ktstr's own tracer";
+	report.trace = wprof ?: again.trace_summary ? trace : NULL;
+	report.tracer = wprof ? "wprof" : traced.option ? "ktstr's own tracer" : "ktstr's own tracer in the guest";
 	probes = probe_log_read(sv_bytes(buf_text(&log), log.len));
 	report.probes = probes;
 	report.log = sv_bytes(buf_text(&log), log.len);

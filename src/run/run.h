@@ -223,6 +223,7 @@ struct request_config {
 	const struct shell *shell;    /* NULL: the plan's test */
 	const char *wprof;            /* host path, or NULL */
 	const struct strings *probes; /* functions to probe while the scheduler runs; NULL: none */
+	const char *tracer;           /* host path of ktstr-guest-tracer, or NULL */
 	enum vm_mode mode;
 	uint64_t seed;
 	bool disturb;
@@ -271,6 +272,7 @@ struct session {
 	struct wire_trouble trouble;
 	char *trouble_text;
 	struct pieces wprof, steps;                  /* the trace; captures of the test's steps */
+	char *trace_trouble;                         /* why trace_stream is not whole, or NULL */
 	struct wire_done done_status;
 	struct buf stream[WIRE_STREAM_COUNT];        /* the first SESSION_TEXT_MAX of each */
 	char *console_tail;
@@ -285,6 +287,7 @@ struct session_config {
 	uint64_t nonce;
 	const struct test_plan *plan;
 	const struct shell *shell;    /* NULL: a test */
+	const char *trace_stream;     /* file for what the guest's tracer tells; NULL: it has none */
 	uint64_t boot_limit_ns;       /* host time for stage boot */
 	int cancel_fd;
 	/*
@@ -353,9 +356,19 @@ enum trace_wish {
 	TRACE_ALWAYS,                 /* where it is not, tests end in an error */
 };
 
+/* Who records. */
+enum tracer_choice {
+	TRACER_AUTO,                  /* kvm: BPF programs in the guest; else the plugin */
+	TRACER_PLUGIN,                /* in QEMU: det and tcg */
+	TRACER_BPF,                   /* they take part in the run: in det it is another one than without */
+	TRACER_BOTH,                  /* det and tcg: what is judged and shown is the plugin's */
+};
+
+bool tracer_choice_parse(struct sv word, enum tracer_choice *ret_choice);
+
 /*
  * Judge what the workers (the outcome's list) had to wait, and add to the outcome what was over a
- * limit. A limit and nothing that could pass it: inconclusive. Pure.
+ * limit. A limit and nothing that could pass it, or a trace that is not whole: inconclusive. Pure.
  */
 void judge_trace(const struct ktstr_trace_checks *checks, const struct trace_analysis *analysis,
 		 struct outcome *outcome);
@@ -390,6 +403,7 @@ struct run_config {
 	int cancel_fd;
 	bool verbose_kernel;
 	enum trace_wish trace;
+	enum tracer_choice tracer;
 	enum dump_wish dump;
 	bool auto_repro;              /* a scheduler that dies is run again, with probes */
 	bool probes;                  /* in every guest, from the beginning (--repro) */

@@ -4,6 +4,7 @@
  * a run could not be finished; what decides a verdict runs on the guest's clock.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "run/run.h"
@@ -12,6 +13,7 @@
 #define CONSOLE_TAIL_MAX 8192
 #define TEXT_MAX 4096
 #define WPROF_MAX (128u << 20)
+#define TRACE_STREAM_MAX (1ull << 30)        /* of the host's disk, for what a guest's tracer tells */
 
 static void pieces_done(struct pieces *pieces)
 {
@@ -26,6 +28,7 @@ void session_done(struct session *session)
 	free(session->trouble_text);
 	pieces_done(&session->wprof);
 	pieces_done(&session->steps);
+	free(session->trace_trouble);
 	free(session->console_tail);
 	buf_done(&session->result);
 	buf_done(&session->scheduler_state);
@@ -38,6 +41,8 @@ struct follow {
 	struct session *session;
 	struct card_host card;
 	struct vm *vm;
+	int trace_fd;           /* of config->trace_stream, or -1 */
+	uint64_t trace_bytes;
 	uint64_t heard_ns;      /* guest time of the last frame */
 	int bell;               /* of the doorbell frame that was the last one so far, or -1 */
 	uint64_t stage_since_ns;
@@ -47,6 +52,7 @@ struct follow {
 static void follow_done(struct follow *follow)
 {
 	vm_free(follow->vm);
+	fd_close(follow->trace_fd);
 	card_done(&follow->card);
 }
 DEFINE_AUTO_DONE(struct follow, follow_done)
@@ -197,6 +203,31 @@ static int take_pieces(struct pieces *pieces, uint32_t kind, const struct wire_f
 static_assert(WIRE_WPROF_END == WIRE_WPROF + 1 && WIRE_WPROF_TROUBLE == WIRE_WPROF + 2, "take_pieces() relies on it");
 static_assert(WIRE_STEPS_END == WIRE_STEPS + 1 && WIRE_STEPS_TROUBLE == WIRE_STEPS + 2, "take_pieces() relies on it");
 
+/* Where it cannot be kept, nothing more of it is: it has no end then, and is known to be cut short. */
+static int take_trace(struct follow *follow, const struct wire_frame *frame, struct sv payload,
+		      struct ktstr_error *err)
+{
+	char **trouble = &follow->session->trace_trouble;
+	int r = 0;
+
+	if (!follow->config->trace_stream)
+		return error_set(err, -EBADMSG, "records of a tracer that nobody started");
+	if (*trouble)
+		return 0;        /* the first one is the cause */
+	if (frame->type == WIRE_TRACE_TROUBLE) {
+		*trouble = text_clean(payload, TEXT_MAX);
+		return 0;
+	}
+	follow->trace_bytes += payload.len;
+	if (follow->trace_bytes > TRACE_STREAM_MAX)
+		*trouble = xasprintf("more than %llu MiB of records", TRACE_STREAM_MAX >> 20);
+	else
+		r = fd_write_all(follow->trace_fd, payload.data, payload.len);
+	if (r < 0)
+		*trouble = xasprintf("write %s: %s", follow->config->trace_stream, strerrordesc_np(-r));
+	return 0;
+}
+
 static int take_frame(struct follow *follow, const struct wire_frame *frame, struct sv payload,
 		      struct ktstr_error *err)
 {
@@ -230,6 +261,9 @@ static int take_frame(struct follow *follow, const struct wire_frame *frame, str
 	case WIRE_STEPS_END:
 	case WIRE_STEPS_TROUBLE:
 		return take_pieces(&session->steps, WIRE_STEPS, frame, payload, err);
+	case WIRE_TRACE:
+	case WIRE_TRACE_TROUBLE:
+		return take_trace(follow, frame, payload, err);
 	case WIRE_DONE:
 		if (payload.len != sizeof(session->done_status))
 			return bad_frame(frame, err);
@@ -421,7 +455,8 @@ int session_run(const struct session_config *config, struct session *ret_session
 		struct ktstr_error *err)
 {
 	AUTO(session_done) struct session session;
-	AUTO(follow_done) struct follow follow = {.config = config, .session = &session, .bell = -1};
+	AUTO(follow_done) struct follow follow = {.config = config, .session = &session, .bell = -1,
+						    .trace_fd = -1};
 	AUTO(free) char *path = console_path(config);
 	struct vm_config vm = config->vm;
 	uint64_t began = clock_ns();
@@ -435,6 +470,11 @@ int session_run(const struct session_config *config, struct session *ret_session
 	if (vm.mode == VM_DET && !vm.clone)
 		follow.card.map->flags = WIRE_CARD_TEMPLATE | WIRE_CARD_HOLD_TIMERS;
 	vm.card_fd = follow.card.fd;
+	if (config->trace_stream) {
+		follow.trace_fd = open(config->trace_stream, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+		if (follow.trace_fd < 0)
+			return error_sys(err, "create %s", config->trace_stream);
+	}
 	if (config->may_ring)
 		follow.card.map->flags |= WIRE_CARD_FREEZE;
 	show_window(&follow);

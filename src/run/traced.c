@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "run/one.h"
 
@@ -10,8 +12,24 @@ void traced_done(struct traced *traced)
 {
 	free(traced->dir);
 	free(traced->option);
+	free(traced->tracer);
+	free(traced->stream);
 	free(traced->missing);
 	*traced = (struct traced){0};
+}
+
+bool tracer_choice_parse(struct sv word, enum tracer_choice *ret_choice)
+{
+	static const char *const words[] = {
+		[TRACER_AUTO] = "auto", [TRACER_PLUGIN] = "plugin", [TRACER_BPF] = "bpf", [TRACER_BOTH] = "both"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!sv_eq(word, words[i]))
+			continue;
+		*ret_choice = (enum tracer_choice)i;
+		return true;
+	}
+	return false;
 }
 
 static bool is_judged(const struct ktstr_trace_checks *checks)
@@ -23,8 +41,20 @@ static bool is_judged(const struct ktstr_trace_checks *checks)
 /* --- before --------------------------------------------------------------------------------------
  */
 
-static int prepare(const struct run_config *config, size_t index, struct traced *traced,
-		   struct ktstr_error *err)
+static bool wants_plugin(const struct run_config *config)
+{
+	return config->tracer == TRACER_PLUGIN || config->tracer == TRACER_BOTH ||
+	       (config->tracer == TRACER_AUTO && config->mode != VM_KVM);
+}
+
+static bool wants_guest(const struct run_config *config)
+{
+	return config->tracer == TRACER_BPF || config->tracer == TRACER_BOTH ||
+	       (config->tracer == TRACER_AUTO && config->mode == VM_KVM);
+}
+
+static int prepare_plugin(const struct run_config *config, size_t index, struct traced *traced,
+			  struct ktstr_error *err)
 {
 	const struct test_plan *plan = run_plan(config, index);
 	AUTO(free) char *plugin = NULL;
@@ -39,7 +69,7 @@ static int prepare(const struct run_config *config, size_t index, struct traced 
 
 	if (config->mode == VM_KVM)
 		return error_set(err, -ENOTSUP,
-				 "guests under KVM cannot be traced; use --mode det or tcg");
+				 "the QEMU plugin sees nothing of guests under KVM; use --tracer bpf");
 	if (config->qemu->number < QEMU_NUMBER_MIN)
 		return error_set(err, -ENOTSUP, "QEMU %s cannot trace: 10.0 or later is needed",
 				 config->qemu->version);
@@ -54,19 +84,45 @@ static int prepare(const struct run_config *config, size_t index, struct traced 
 	return r;
 }
 
+/* What can be known before a guest boots; of the rest the tracer tells. */
+static int prepare_guest(const struct run_config *config, struct traced *traced, struct ktstr_error *err)
+{
+	const char *path = getenv("KTSTR_GUEST_TRACER_BINARY");
+	int r = kernel_check(config->kernel, KERNEL_NEEDS_BPF, err);
+
+	if (r < 0)
+		return error_wrap(err, r, "no tracer in the guest");
+	if (!path || *path != '/')
+		return error_set(err, -ENOENT, "ktstr-guest-tracer: it was not built; "
+					       "KTSTR_GUEST_TRACER_BINARY says where it is");
+	traced->tracer = xstrdup(path);
+	traced->stream = xasprintf("%s/trace.stream", traced->dir);
+	return 0;
+}
+
+static int prepare(const struct run_config *config, size_t index, struct traced *traced,
+		   struct ktstr_error *err)
+{
+	int r = wants_plugin(config) ? prepare_plugin(config, index, traced, err) : 0;
+
+	return r == 0 && wants_guest(config) ? prepare_guest(config, traced, err) : r;
+}
+
 int traced_prepare(const struct run_config *config, size_t index, const char *dir,
 		   struct traced *ret_traced, struct ktstr_error *err)
 {
 	AUTO(traced_done) struct traced traced = {.dir = xstrdup(dir)};
-	bool judged = is_judged(&run_plan(config, index)->trace_checks) && config->mode != VM_KVM;
+	bool judged = is_judged(&run_plan(config, index)->trace_checks);
 	int r = 0;
 
 	if (judged || config->trace != TRACE_AS_TESTS_WANT)
 		r = prepare(config, index, &traced, err);
 	if (r < 0 && (judged || config->trace == TRACE_ALWAYS))
 		return error_wrap(err, r, "trace");
-	if (r < 0)
+	if (r < 0) {
 		log_warn("%s: not traced: %s", run_plan(config, index)->name, err->msg);
+		return 0;
+	}
 	*ret_traced = TAKE(traced, (struct traced){0});
 	return 0;
 }
@@ -123,6 +179,17 @@ static double us(uint64_t ns)
 	return (double)ns / 1e3;
 }
 
+/* What was not recorded may have been the longest wait, or the end of what now looks like it. */
+static bool is_whole(const struct trace_analysis *analysis, struct outcome *outcome)
+{
+	if (analysis->cut)
+		outcome_inconclusive(outcome, "the trace was cut short, so trace_checks are not judged");
+	else if (analysis->lost)
+		outcome_inconclusive(outcome, "%llu events are missing in the trace, so trace_checks are not "
+					      "judged", (unsigned long long)analysis->lost);
+	return !analysis->cut && !analysis->lost;
+}
+
 void judge_trace(const struct ktstr_trace_checks *checks, const struct trace_analysis *analysis,
 		 struct outcome *outcome)
 {
@@ -131,6 +198,8 @@ void judge_trace(const struct ktstr_trace_checks *checks, const struct trace_ana
 	const json_t *worker;
 	size_t i;
 
+	if (!is_whole(analysis, outcome))
+		return;
 	json_array_foreach(outcome->workers, i, worker)
 	{
 		json_int_t tid = json_integer_value(json_object_get(worker, "tid"));
@@ -156,20 +225,48 @@ void judge_trace(const struct ktstr_trace_checks *checks, const struct trace_ana
 	trace_samples_done(&delays.samples);
 }
 
-void traced_note(const struct test_plan *plan, const char *mode, struct outcome *outcome)
+void traced_note(const struct test_plan *plan, struct outcome *outcome)
 {
 	if (is_judged(&plan->trace_checks))
-		outcome_note(outcome, "trace_checks are not judged in mode %s", mode);
+		outcome_note(outcome, "trace_checks are not judged in mode host");
 }
 
 /* --- after ---------------------------------------------------------------------------------------
  */
+
+/* A record file of what the guest's tracer told. */
+static int take_stream(const struct run_config *config, const struct traced *traced,
+		       const struct session *session, const char *raw, char **ret_missing,
+		       struct ktstr_error *err)
+{
+	int r = trace_from_guest_file(traced->stream, config->mode == VM_DET, raw, ret_missing, err);
+
+	if (r < 0 && session->trace_trouble)
+		error_set(err, r, "the tracer in the guest: %s", session->trace_trouble);
+	if (r == 0 || session->trace_trouble)
+		(void)unlink(traced->stream);        /* all of it is in the other file, or it is nothing */
+	return r;
+}
+
+static void put_remarks(struct buf *out, const struct run_config *config, const struct session *session,
+			const char *missing, const char *missing_in_guest, const char *path)
+{
+	if (missing)
+		buf_printf(out, "this kernel has no %s\n", missing);
+	if (missing_in_guest)
+		buf_printf(out, "this kernel shows BPF programs no %s\n", missing_in_guest);
+	if (session->trace_trouble)
+		buf_printf(out, "the tracer in the guest: %s\n", session->trace_trouble);
+	buf_printf(out, "open %s in ui.perfetto.dev\n", config->trace_path ?: path);
+}
 
 static int finish(const struct run_config *config, size_t index, const struct traced *traced,
 		  const struct session *session, struct result *result, struct ktstr_error *err)
 {
 	const struct test_plan *plan = run_plan(config, index);
 	AUTO(free) char *raw = xasprintf("%s/trace.raw", traced->dir);
+	AUTO(free) char *guest_raw = xasprintf("%s/trace-bpf.raw", traced->dir);
+	AUTO(free) char *missing_in_guest = NULL;
 	AUTO(free) char *beside = xasprintf("%s/trace.pb", traced->dir);
 	AUTO(trace_done) struct trace trace = {0};
 	AUTO(trace_analysis_free) struct trace_analysis *analysis = NULL;
@@ -177,10 +274,12 @@ static int finish(const struct run_config *config, size_t index, const struct tr
 	AUTO(free) char *text = NULL;
 	uint64_t end_ns = session->has_result ? session->result_at_ns : UINT64_MAX;
 	struct trace_marker body = {.name = plan->name, .begin_ns = session->test_began_ns};
-	int r = trace_trim(raw, err);
+	int r = traced->option ? trace_trim(raw, err) : 0;
 
+	if (r == 0 && traced->tracer)
+		r = take_stream(config, traced, session, guest_raw, &missing_in_guest, err);
 	if (r == 0)
-		r = trace_open(raw, &trace, err);
+		r = trace_open(traced->option ? raw : guest_raw, &trace, err);
 	if (r < 0)
 		return error_wrap(err, r, "trace");
 	analysis = trace_analyse(&trace, session->test_began_ns, end_ns);
@@ -189,9 +288,7 @@ static int finish(const struct run_config *config, size_t index, const struct tr
 		judge_trace(&plan->trace_checks, analysis, &result->outcome);
 	text = trace_summary(&trace, analysis);
 	buf_str(&summary, text);
-	if (traced->missing)
-		buf_printf(&summary, "this kernel has no %s\n", traced->missing);
-	buf_printf(&summary, "open %s in ui.perfetto.dev\n", config->trace_path ?: beside);
+	put_remarks(&summary, config, session, traced->missing, missing_in_guest, beside);
 	result->trace_summary = buf_take(&summary);
 	return trace_perfetto(&trace, analysis, &body, session->test_began_ns ? 1 : 0,
 			      config->trace_path ?: beside, err);
@@ -201,11 +298,8 @@ int traced_finish(const struct run_config *config, size_t index, const struct tr
 		  const struct session *session, struct result *result, struct ktstr_error *err)
 {
 	const struct test_plan *plan = run_plan(config, index);
-	int r;
+	int r = traced->option || traced->tracer ? finish(config, index, traced, session, result, err) : 0;
 
-	if (config->mode == VM_KVM)
-		traced_note(plan, vm_mode_name(VM_KVM), &result->outcome);
-	r = traced->option ? finish(config, index, traced, session, result, err) : 0;
 	if (r == 0 || is_judged(&plan->trace_checks) || config->trace == TRACE_ALWAYS)
 		return r;
 	log_warn("%s: no trace: %s", plan->name, err->msg); /* it was only nice to have */

@@ -19,6 +19,7 @@
 #include "verdict/verdict.h"
 
 /* kernel/sched/sched.h: the same in all kernels with sched_ext */
+#define TASK_WAKING 0x200 /* include/linux/sched.h: try_to_wake_up() has it */
 #define FLAG_RESTORE 0x2 /* ENQUEUE_RESTORE, DEQUEUE_SAVE: not accounted as queueing */
 
 enum life { LIFE_UNKNOWN, LIFE_SLEEPS, LIFE_WAITS, LIFE_RUNS };
@@ -304,7 +305,8 @@ static void on_enqueue(struct walk *walk, const struct trace_record *record)
 	size_t i = subject(walk, record);
 	struct live *live = &walk->lives.at[i];
 
-	if (live->life == LIFE_SLEEPS || live->life == LIFE_UNKNOWN)
+	/* EEVDF leaves sleepers on run queues for a while, and moves them with the rest (sched_delayed) */
+	if ((live->life == LIFE_SLEEPS || live->life == LIFE_UNKNOWN) && !(record->state & ~TASK_WAKING))
 		begin_wait(live, record->time_ns, true, record->target);
 	live->queue_cpu = record->target;
 	if (!(record->arg & FLAG_RESTORE))
@@ -556,6 +558,16 @@ static void finish_lengths(struct walk *walk, const struct trace *trace, size_t 
 	}
 }
 
+/* The tracer's count, or what the kernel's counter of switches tells of others: some may be in both. */
+static uint64_t lost_events(const struct trace *trace, const struct trace_analysis *out)
+{
+	uint64_t miscounted = 0;
+
+	for (uint32_t cpu = 0; cpu < out->cpu_count; cpu++)
+		miscounted = saturating_add(miscounted, out->cpu[cpu].miscounted);
+	return trace->lost > miscounted ? trace->lost : miscounted;
+}
+
 struct trace_analysis *trace_analyse(const struct trace *trace, uint64_t begin_ns, uint64_t end_ns)
 {
 	struct trace_analysis *out = xcalloc(1, sizeof(*out));
@@ -574,6 +586,8 @@ struct trace_analysis *trace_analyse(const struct trace *trace, uint64_t begin_n
 		take_record(walk, &trace->records[i]);
 	finish_lengths(walk, trace, i);
 	end_walk(walk, last_ns);
+	out->cut = trace->cut;
+	out->lost = lost_events(trace, out);
 	vec_each (task, &out->tasks) {
 		task->wakeup = trace_times_of(&task->wakeup_samples);
 		task->delay = trace_times_of(&task->delay_samples);

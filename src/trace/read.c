@@ -45,6 +45,8 @@ int trace_read(struct sv bytes, struct trace *ret_trace, struct ktstr_error *err
 	if (memcmp(header.magic, TRACE_MAGIC, sizeof(header.magic)) != 0 ||
 	    header.record_size != sizeof(*records))
 		return error_set(err, -EBADMSG, "not a record file of this version of ktstr");
+	if (header.tracer > TRACE_BY_BPF)
+		return error_set(err, -EBADMSG, "made by unknown tracer %u", header.tracer);
 	count = header.count;
 	if (count > (bytes.len - TRACE_HEADER_SIZE) / sizeof(*records))
 		return error_set(err, -EBADMSG, "%llu records do not fit into %zu bytes",
@@ -62,6 +64,8 @@ int trace_read(struct sv bytes, struct trace *ret_trace, struct ktstr_error *err
 		.det = header.det != 0,
 		.lost = header.lost,
 		.unread = header.unread,
+		.tracer = (enum trace_tracer)header.tracer,
+		.cut = header.cut != 0,
 	};
 	return 0;
 }

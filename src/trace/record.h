@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * record.h - what the QEMU plugin and ktstr say to each other: a plan of where to look in the
- * guest's kernel, and the records of what happened there. libc only: the plugin includes it.
+ * record.h - what tracers and ktstr say to each other: a plan of where the QEMU plugin has to look in
+ * the guest's kernel, and the file of records of what happened there. libc only: the plugin includes it.
  *
- * The run queue of a record is target's for ENQUEUE and DEQUEUE, cpu's for all others.
- *
- * The record file is a header page and then records, in the order in which the guest's instructions
- * ran (under tcg: in which they took the plugin's lock). The plugin maps it shared, so that nothing
- * is lost when QEMU is killed; `count` is written last.
+ * The record file is a header page and then records (bpf/trace_event.h), in the order in which the
+ * guest's instructions ran (under tcg: in which they took the plugin's lock; the BPF tracer's: by
+ * their times). The plugin maps it shared, so that nothing is lost when QEMU is killed; `count` is
+ * written last.
  */
 #ifndef TRACE_RECORD_H
 #define TRACE_RECORD_H
@@ -17,58 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TRACE_COMM_MAX 16 /* TASK_COMM_LEN, NUL included */
-
-enum trace_kind {
-	TRACE_SWITCH =
-		1,  /* __switch_to_asm: task leaves the CPU, other gets it; arg: its __state */
-	TRACE_WAKE, /* try_to_wake_up(): other wants task to run; arg: states that it wakes from */
-	TRACE_NEW,  /* wake_up_new_task(): other has made task */
-	TRACE_ENQUEUE, /* a class's enqueue_task: task joins target's run queue; arg: its flags */
-	TRACE_DEQUEUE, /* a class's dequeue_task; arg: its flags */
-	TRACE_MIGRATE, /* set_task_cpu(): from CPU arg to CPU target */
-	TRACE_MARK,    /* nr_context_switches(): other sums up the kernel's counters */
-	TRACE_CGROUP,  /* struct trace_cgroup: the name of an id, before its first use */
-	TRACE_KIND_COUNT
-};
-
-#define TRACE_FLAG_SLEEP 0x1 /* DEQUEUE_SLEEP, kernel/sched/sched.h: the task waits for something \
-			      */
-
-struct trace_record {
-	uint64_t time_ns;     /* guest CLOCK_MONOTONIC at the instruction; never goes back */
-	uint64_t clock_ns;    /* rq->clock of the run queue: what the kernel accounts by */
-	uint64_t nr_switches; /* of cpu's run queue */
-	uint64_t cgroup, other_cgroup; /* ids; 0: not known */
-	uint32_t pid, tgid;
-	uint32_t other_pid, other_tgid;
-	/* SWITCH: what task waits in, 0 when it could go on. Others: its __state. */
-	uint32_t state;
-	uint32_t arg;
-	uint32_t nr_running; /* of the run queue, before this */
-	uint16_t cpu;	     /* that ran the instruction */
-	/* ENQUEUE, DEQUEUE: CPU of the run queue. WAKE, NEW: of the task. MIGRATE: new one. Others:
-	 * cpu. */
-	uint16_t target;
-	uint16_t kind;
-	uint16_t reserved[3];
-	char comm[TRACE_COMM_MAX];
-	char other_comm[TRACE_COMM_MAX];
-};
-static_assert(sizeof(struct trace_record) == 112, "a file may have been written yesterday");
-
-#define TRACE_CGROUP_NAME_MAX 64
-
-/* In place of a record: its kind lies where a record's does. */
-struct trace_cgroup {
-	uint64_t id;
-	char name[TRACE_CGROUP_NAME_MAX]; /* the end of its path, with NUL */
-	uint16_t kind;			  /* TRACE_CGROUP */
-	uint16_t reserved[19];
-};
-static_assert(sizeof(struct trace_cgroup) == sizeof(struct trace_record), "either is a slot");
-static_assert(offsetof(struct trace_cgroup, kind) == offsetof(struct trace_record, kind),
-	      "tells which");
+#include "../../bpf/trace_event.h"
 
 #define TRACE_MAGIC "ktstrTR1"
 #define TRACE_MAGIC_BYTES                              \
@@ -76,6 +24,11 @@ static_assert(offsetof(struct trace_cgroup, kind) == offsetof(struct trace_recor
 		'k', 't', 's', 't', 'r', 'T', 'R', '1' \
 	}
 #define TRACE_HEADER_SIZE 4096
+
+enum trace_tracer {
+	TRACE_BY_PLUGIN, /* in QEMU: the guest cannot tell */
+	TRACE_BY_BPF,	 /* programs in the guest, which take part in what they record */
+};
 
 struct trace_header {
 	char magic[8];
@@ -86,6 +39,8 @@ struct trace_header {
 	_Atomic uint64_t lost;	  /* records for which there was no room */
 	_Atomic uint64_t unread;  /* fields that could not be read in the guest, and are 0 */
 	_Atomic uint64_t untimed; /* events before the guest's clock ran on the TSC; not recorded */
+	uint32_t tracer;	  /* enum trace_tracer */
+	uint32_t cut;		  /* the guest ended before its tracer had told the rest */
 };
 
 /* --- the plan

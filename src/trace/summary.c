@@ -8,6 +8,11 @@
 #define TASKS_SHOWN 8
 #define CPUS_SHOWN 16
 
+static const char *const tracer_words[] = {
+	[TRACE_BY_PLUGIN] = "the QEMU plugin, of which the guest cannot tell",
+	[TRACE_BY_BPF] = "BPF programs in the guest, which took part in the run",
+};
+
 static double ms(uint64_t ns)
 {
 	return (double)ns / 1e6;
@@ -25,6 +30,9 @@ static void put_totals(struct buf *out, const struct trace *trace,
 
 	for (uint32_t cpu = 0; cpu < analysis->cpu_count; cpu++)
 		miscounted += analysis->cpu[cpu].miscounted;
+	buf_printf(out, "recorded by %s\n", tracer_words[trace->tracer]);
+	if (trace->cut)
+		buf_str(out, "CUT SHORT: the guest ended before its tracer had told the rest\n");
 	buf_printf(out, "%.3f s of guest time: %llu switches, %llu wake-ups, %llu migrations; ",
 		   (double)(analysis->end_ns - analysis->begin_ns) / 1e9,
 		   (unsigned long long)analysis->switches, (unsigned long long)analysis->wakeups,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * trace.h - every scheduling event of a guest, recorded from outside by a QEMU plugin, and what
- * follows from them. The guest cannot tell: in det a run with the trace is the run without it. The
- * door of room trace; docs/trace.md says what is exact and what is not.
+ * trace.h - every scheduling event of a guest and what follows from them. Recorded from outside by a
+ * QEMU plugin, of which the guest cannot tell: in det a run with the trace is the run without it; or by
+ * BPF programs inside (tools/guest-tracer.c), which take part in the run. The door of room trace;
+ * docs/trace.md says what is exact and what is not.
  *
  *	trace_plan_write()    where the plugin has to look in this kernel
- *	trace_option()        for vm_config.plugin
+ *	trace_from_guest()    a record file of what the tracer in the guest told
  *	trace_open()          the records, once the guest is gone
  *	trace_analyse()       pure
  *	trace_summary()       text for people
@@ -53,6 +54,8 @@ struct trace {
 	bool det;
 	uint64_t lost;	 /* events without a record, for want of room */
 	uint64_t unread; /* fields that could not be read and are 0 */
+	enum trace_tracer tracer;
+	bool cut;	 /* the guest ended before its tracer had told the rest */
 	void *map;	 /* of trace_open() */
 	size_t map_size;
 };
@@ -64,6 +67,19 @@ int trace_read(struct sv bytes, struct trace *ret_trace, struct ktstr_error *err
 int trace_open(const char *path, struct trace *ret_trace, struct ktstr_error *err);
 /* Give back the disk that the plugin did not need. */
 int trace_trim(const char *path, struct ktstr_error *err);
+
+/* --- guest.c
+ * -------------------------------------------------------------------------------------------- */
+
+/*
+ * Make a record file at path from the stream of the tracer in a guest. *ret_missing as of
+ * trace_plan_write(). A stream without its end is taken as far as it goes, and the file is marked as
+ * cut. -EBADMSG: it is no such stream, or records of it are missing.
+ */
+int trace_from_guest(struct sv stream, bool det, const char *path, char **ret_missing,
+		     struct ktstr_error *err);
+int trace_from_guest_file(const char *stream_path, bool det, const char *path, char **ret_missing,
+			  struct ktstr_error *err);
 
 /* CPUs and PIDs that the analysis takes; a guest that claims others is refused by trace_read(). */
 #define TRACE_CPUS_MAX 512
@@ -136,6 +152,8 @@ DEFINE_VEC(trace_cgroup_names, struct trace_cgroup_name, vec_keep)
 struct trace_analysis {
 	uint64_t begin_ns, end_ns; /* of what was looked at */
 	uint64_t switches, wakeups, migrations;
+	uint64_t lost; /* events that were not recorded, in the window or not, as far as they are known */
+	bool cut;      /* as of struct trace */
 	struct trace_tasks tasks; /* without idle tasks, in order of appearance */
 	struct trace_cpu cpu[TRACE_CPUS_MAX];
 	uint32_t cpu_count;			 /* highest one seen, and one */

@@ -55,6 +55,7 @@
 /* Where a body leaves the captures of its steps (docs/ctprof.md), for PID 1 to put on the card. */
 #define WIRE_STEPS_FILE "/tmp/ktstr-steps.ctprof.zst"
 #define WIRE_STEPS_MAX (64u << 20)
+#define WIRE_TRACER "/bin/ktstr-guest-tracer"
 
 #define WIRE_DOORBELL_PORT 0x505
 #define WIRE_DOORBELL_VALUE 1
@@ -105,6 +106,7 @@ enum wire_type {
 	WIRE_REQ_CGROUP,              /* "/sys/fs/cgroup/workload", made before anything is started */
 
 	WIRE_REQ_WPROF_ENV,           /* "NAME=value" of /bin/wprof; any: run it beside the test */
+	WIRE_REQ_TRACER_ENV,          /* the same of WIRE_TRACER; any: run it from before the scheduler */
 
 	/* guest to host */
 	WIRE_HELLO = 100,             /* struct wire_hello: PID 1 runs and has read the card */
@@ -122,6 +124,8 @@ enum wire_type {
 	WIRE_STEPS,                   /* bytes of WIRE_STEPS_FILE, in order */
 	WIRE_STEPS_END,               /* struct wire_pieces_end: these were all */
 	WIRE_STEPS_TROUBLE,           /* text: why there is none */
+	WIRE_TRACE,                   /* bytes of the tracer's stream (bpf/trace_event.h), in order */
+	WIRE_TRACE_TROUBLE,           /* text: why there are none, or no more */
 };
 
 enum wire_stage {

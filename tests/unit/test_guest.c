@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "guest/guest.h"
 #include "test.h"
@@ -170,6 +171,66 @@ TEST(what_a_body_left_for_the_card_is_not_trusted)
 	free(card.map);
 }
 
+/* --- the tracer ------------------------------------------------------------------------------------ */
+
+#define CARD_BYTES (1u << 17)
+
+/* A tracer of these words, to its end; what comes onto the card is written behind `ret_trace` and -`why`. */
+static void trace_with(const char *script, bool to_its_end, struct buf *ret_trace, struct buf *ret_why)
+{
+	const char *const argv[] = {"/bin/sh", "-c", script, NULL};
+	AUTO(free) char *bytes = xcalloc(1, CARD_BYTES);
+	struct wire_card *map = (struct wire_card *)(void *)bytes;
+	struct card card = {.map = map, .log = {.card = map, .nonce = NONCE, .offset = 4096,
+						 .capacity = CARD_BYTES - 4096}};
+	struct tracer tracer = TRACER_NONE;
+	int out[2], words[2];
+	struct spawn_config config = {.argv = argv, .stdin_fd = -1};
+	struct wire_frame frame;
+	struct sv frames, payload;
+	int64_t used;
+
+	CHECK_EQ(pipe2(out, O_CLOEXEC), 0);
+	CHECK_EQ(pipe2(words, O_CLOEXEC), 0);
+	config.stdout_fd = out[1];
+	config.stderr_fd = words[1];
+	tracer.fd = out[0];
+	tracer.words_fd = words[0];
+	CHECK_EQ(fcntl(words[0], F_SETFL, O_NONBLOCK), 0);
+	CHECK_EQ(child_spawn(&config, &tracer.child, NULL), 0);
+	close(out[1]);
+	close(words[1]);
+	if (to_its_end)
+		tracer_read(&tracer, &card);        /* blocks until it has closed its output */
+	tracer_judge(&tracer, &card);
+	tracer_done(&tracer);
+	CHECK_EQ(tracer.fd, -1);
+	frames = sv_bytes(bytes + 4096, map->log_len);
+	while ((used = wire_get(frames, NONCE, CARD_BYTES, &frame, &payload, NULL)) > 0) {
+		buf_bytes(frame.type == WIRE_TRACE ? ret_trace : ret_why, payload.data, payload.len);
+		frames = sv_skip(frames, (size_t)used);
+	}
+}
+
+TEST(what_a_tracer_tells_and_why_it_ended_come_onto_the_card)
+{
+	AUTO(buf_done) struct buf trace = {0};
+	AUTO(buf_done) struct buf why = {0};
+
+	trace_with("printf 'all of it'", true, &trace, &why);
+	CHECK_STR(buf_text(&trace), "all of it");
+	CHECK_EQ(why.len, 0);
+	trace_with("printf ', part of it'; echo no ring >&2; exit 1", true, &trace, &why);
+	CHECK_STR(buf_text(&trace), "all of it, part of it");
+	CHECK_STR(buf_text(&why), "no ring");
+	buf_clear(&why);
+	trace_with("exit 3", true, &trace, &why);
+	CHECK_STR(buf_text(&why), "the tracer ended: exit status 3");
+	buf_clear(&why);
+	trace_with("sleep 100", false, &trace, &why);
+	CHECK_STR(buf_text(&why), "the tracer did not begin in time");
+}
+
 TEST(wprof_gets_its_arguments_and_where_to_write)
 {
 	AUTO(strings_done) struct strings argv = {0};
@@ -205,6 +266,7 @@ TEST(a_request_leaves_its_files_and_words)
 	wire_put(&frames, NONCE, WIRE_REQ_TEST, 0, "x y", 3);
 	wire_put(&frames, NONCE, WIRE_REQ_SYSCTL, 0, "a.b=1 2", 7);
 	wire_put(&frames, NONCE, WIRE_REQ_CGROUP, 0, "/sys/fs/cgroup/w", 16);
+	wire_put(&frames, NONCE, WIRE_REQ_TRACER_ENV, 0, "HOME=/", 6);
 	wire_put(&frames, NONCE, WIRE_REQ_END, 0, NULL, 0);
 	if (read_frames(&frames, root, &request, &err) < 0)
 		fail_msg("%s", err.msg);
@@ -215,6 +277,8 @@ TEST(a_request_leaves_its_files_and_words)
 	CHECK_EQ(request.sysctls.len, 1);
 	CHECK_STR(request.sysctls.at[0], "a.b=1 2");
 	CHECK_STR(request.cgroup, "/sys/fs/cgroup/w");
+	CHECK_EQ(request.tracer_env.len, 1);
+	CHECK_EQ(request.wprof_env.len, 0);
 	path = xasprintf("%s/a/b/prog", root);
 	text = file_line(AT_FDCWD, path);
 	CHECK_STR(text, "content");

@@ -295,7 +295,7 @@ TEST(the_keys_of_a_document_keep_their_order_and_absent_is_null)
 		  "\"verifier_stats\":[],\"kvm_stats\":null,\"sysctls\":[],\"kargs\":[],\"kernel_version\":null,\"kernel_commit\":null,"
 		  "\"timestamp\":\"1970-01-01T00:00:00Z\",\"run_id\":\"bad \xef\xbf\xbd byte\",\"host\":{\"arch\":\"x86_64\"},"
 		  "\"cleanup_duration_ms\":null,\"run_source\":null,"
-		  "\"binary\":null,\"mode\":null,\"seed\":\"18446744073709551615\",\"disturbed\":false,\"memory_mib\":0,"
+		  "\"binary\":null,\"mode\":null,\"seed\":\"18446744073709551615\",\"disturbed\":false,\"tracer\":null,\"memory_mib\":0,"
 		  "\"duration_ms\":0,\"icount_shift\":3,\"options\":[\"--workers\",\"4\"],\"kernel_release\":null,\"kernel_package\":null,\"template_key\":null,"
 		  "\"outcome\":{\"state\":\"pass\",\"details\":[],\"stats\":null,\"workers\":null,\"scheduler\":null,\"body_guest_ns\":0},"
 		  "\"outcome_digest\":\"sha256:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\","

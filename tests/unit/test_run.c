@@ -394,7 +394,8 @@ TEST(every_way_to_end_is_named)
 /* --- what workers waited ---------------------------------------------------------------------------- */
 
 /* Worker 7 waited 10, 20 ... 1000 us for a CPU; after wake-ups 99 times 1 us and once 1000. */
-static void judge_waits(struct ktstr_trace_checks checks, const char *workers, struct outcome *outcome)
+static void judge_some_waits(struct ktstr_trace_checks checks, const char *workers, uint64_t lost, bool cut,
+			     struct outcome *outcome)
 {
 	struct trace_analysis *analysis = xcalloc(1, sizeof(*analysis));
 	struct trace_task task = {.pid = 7, .comm = "cg_0-1"};
@@ -405,10 +406,17 @@ static void judge_waits(struct ktstr_trace_checks checks, const char *workers, s
 		trace_samples_push(&task.wakeup_samples, 1000);
 	trace_samples_push(&task.wakeup_samples, 1000000);
 	trace_tasks_push(&analysis->tasks, task);
+	analysis->lost = lost;
+	analysis->cut = cut;
 	outcome->workers = json_loads(workers, 0, NULL);
 	outcome->state = KTSTR_PASS;
 	judge_trace(&checks, analysis, outcome);
 	trace_analysis_free(analysis);
+}
+
+static void judge_waits(struct ktstr_trace_checks checks, const char *workers, struct outcome *outcome)
+{
+	judge_some_waits(checks, workers, 0, false, outcome);
 }
 
 #define WORKER_7 "[{\"tid\":7,\"cgroup\":\"cg_0\"}]"
@@ -446,6 +454,34 @@ TEST(waits_of_others_are_not_the_workers)
 	judge_waits((struct ktstr_trace_checks){.max_run_delay_us = 1}, "[{\"tid\":8},{\"tid\":-7},{}]", &outcome);
 	CHECK_EQ(outcome.state, KTSTR_INCONCLUSIVE);
 	CHECK_HAS(outcome.details.at[0].text, "no worker had any, so max_run_delay_us is not judged");
+}
+
+/* Over the limit or not: what is not there could turn it round. */
+TEST(waits_in_a_trace_that_is_not_whole_are_not_judged)
+{
+	for (int cut = 0; cut < 2; cut++) {
+		for (double limit_us = 1; limit_us < 1e7; limit_us *= 1e6) {
+			AUTO(outcome_clear) struct outcome outcome = {0};
+
+			judge_some_waits((struct ktstr_trace_checks){.max_run_delay_us = limit_us}, WORKER_7,
+					 cut ? 0 : 3, cut, &outcome);
+			CHECK_EQ(outcome.state, KTSTR_INCONCLUSIVE);
+			CHECK_EQ(outcome.details.len, 1);
+			CHECK_HAS(outcome.details.at[0].text, cut ? "the trace was cut short"
+								  : "3 events are missing in the trace");
+		}
+	}
+}
+
+TEST(tracers_have_names)
+{
+	enum tracer_choice choice;
+
+	CHECK(tracer_choice_parse(sv_of("bpf"), &choice));
+	CHECK_EQ(choice, TRACER_BPF);
+	CHECK(tracer_choice_parse(sv_of("auto"), &choice));
+	CHECK_EQ(choice, TRACER_AUTO);
+	CHECK(!tracer_choice_parse(sv_of("kvm"), &choice));
 }
 
 TEST(a_scheduler_that_is_nowhere_names_every_place)

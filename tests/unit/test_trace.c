@@ -8,7 +8,11 @@
 #include "test.h"
 #include "trace/trace.h"
 
+#define LLVMFuzzerTestOneInput fuzz_trace
 #include "../fuzz/fuzz_trace.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_trace_stream
+#include "../fuzz/fuzz_trace_stream.c"
 #include "../fuzz/replay.h"
 
 DEFINE_AUTO(struct btf *, btf__free)
@@ -155,6 +159,25 @@ TEST(who_is_woken_before_it_has_left_waits_from_then)
 	analysis = analyse(&file, ALL);
 	CHECK_EQ(trace_find_task(analysis, 7)->wakeup.count, 1);
 	CHECK_EQ(trace_find_task(analysis, 7)->wakeup.max_ns, 400);
+}
+
+TEST(a_sleeper_that_is_moved_to_another_run_queue_does_not_wait)
+{
+	AUTO(file_done) struct file file = {0};
+	AUTO(trace_analysis_free) struct trace_analysis *analysis = NULL;
+	struct trace_record moved = task(TRACE_ENQUEUE, 3000, 1, 7);
+
+	put_queue(&file, TRACE_DEQUEUE, 1000, 0, 7, TRACE_FLAG_SLEEP, 1);
+	put_switch(&file, 1100, 0, 7, 0x402, 0);
+	moved.state = 0x402;
+	put(&file, &moved);
+	moved.time_ns = 5000;
+	moved.state = 0x200; /* TASK_WAKING: whoever wakes it has it */
+	put(&file, &moved);
+	put_switch(&file, 6000, 1, 0, 0, 7);
+	analysis = analyse(&file, ALL);
+	CHECK_EQ(trace_find_task(analysis, 7)->delay.count, 1);
+	CHECK_EQ(trace_find_task(analysis, 7)->delay.max_ns, 1000);
 }
 
 TEST(waking_a_task_that_runs_is_no_wakeup)
@@ -460,12 +483,144 @@ TEST(the_summary_names_tasks_cpus_and_waits)
 	analysis = analyse(&file, ALL);
 	trace = read_back(&file);
 	text = trace_summary(&trace, analysis);
+	CHECK_HAS(text, "recorded by the QEMU plugin, of which the guest cannot tell\n");
 	CHECK_HAS(text,
 		  "0.008 s of guest time: 3 switches, 0 wake-ups, 0 migrations; nothing lost\n");
 	CHECK_HAS(text,
 		  "\n    5.000 ms  t7/7 on CPU 0, able to go on at 0.000 s; there ran instead "
 		  "5.000 ms t8/8\n");
 	CHECK_HAS(text, "\nt7/7 ");
+}
+
+/* --- what a tracer in the guest tells
+ * ---------------------------------------------------------------- */
+
+static void begin_stream(struct buf *stream)
+{
+	char first[sizeof(struct trace_record)] = TRACE_STREAM_MAGIC;
+
+	buf_bytes(stream, first, sizeof(first));
+}
+
+static void put_event(struct buf *stream, enum trace_kind kind, uint64_t time_ns, uint16_t cpu)
+{
+	struct trace_record record = task(kind, time_ns, cpu, 7);
+
+	buf_bytes(stream, &record, sizeof(record));
+}
+
+static void put_named(struct buf *stream, uint16_t kind, uint64_t id, const char *name)
+{
+	struct trace_cgroup slot = {.kind = kind, .id = id};
+
+	snprintf(slot.name, sizeof(slot.name), "%s", name);
+	buf_bytes(stream, &slot, sizeof(slot));
+}
+
+static void end_stream(struct buf *stream, uint64_t records, uint64_t lost)
+{
+	struct trace_end end = {.kind = TRACE_END, .records = records, .lost = lost};
+
+	buf_bytes(stream, &end, sizeof(end));
+}
+
+/* 0 with the trace, which is the caller's; or an error. */
+static int take(const struct buf *stream, struct trace *ret_trace, char **missing, struct ktstr_error *err)
+{
+	char path[] = "/tmp/ktstr-test-stream-XXXXXX";
+	int r;
+
+	close(mkstemp(path));
+	r = trace_from_guest(sv_bytes(buf_text(stream), stream->len), true, path, missing, err);
+	if (r == 0)
+		r = trace_open(path, ret_trace, err);
+	unlink(path);
+	return r;
+}
+
+TEST(what_a_guest_tells_becomes_records_in_the_order_of_time)
+{
+	AUTO(buf_done) struct buf stream = {0};
+	AUTO(trace_done) struct trace trace = {0};
+	AUTO(trace_analysis_free) struct trace_analysis *analysis = NULL;
+	AUTO(free) char *missing = NULL;
+	AUTO(free) char *text = NULL;
+
+	begin_stream(&stream);
+	put_named(&stream, TRACE_MISSING, 0, "enqueue_task_dl");
+	put_named(&stream, TRACE_CGROUP, 1, "/");
+	put_event(&stream, TRACE_WAKE, 2000, 0);
+	put_event(&stream, TRACE_SWITCH, 3000, 1);
+	put_named(&stream, TRACE_MISSING, 0, "no\tsuch");
+	put_event(&stream, TRACE_MIGRATE, 1000, 2);
+	put_event(&stream, TRACE_ENQUEUE, 2000, 3);
+	put_named(&stream, TRACE_CGROUP, 2, "/late");
+	end_stream(&stream, 4, 5);
+	CHECK_EQ(take(&stream, &trace, &missing, NULL), 0);
+	CHECK_EQ(trace.count, 6);
+	CHECK_EQ(trace.records[0].kind, TRACE_CGROUP);
+	CHECK_EQ(trace.records[1].kind, TRACE_CGROUP);
+	CHECK_EQ(trace.records[2].cpu, 2);
+	CHECK_EQ(trace.records[3].cpu, 0); /* equal times: as they came */
+	CHECK_EQ(trace.records[4].cpu, 3);
+	CHECK_EQ(trace.records[5].cpu, 1);
+	CHECK_EQ(trace.tracer, TRACE_BY_BPF);
+	CHECK_EQ(trace.lost, 5);
+	CHECK(trace.det && !trace.cut);
+	CHECK_STR(missing, "enqueue_task_dl, no?such");
+	analysis = trace_analyse(&trace, ALL);
+	CHECK_STR(trace_cgroup_name(analysis, 2), "/late");
+	CHECK_EQ(analysis->lost, 5);
+	text = trace_summary(&trace, analysis);
+	CHECK_HAS(text, "recorded by BPF programs in the guest, which took part in the run\n");
+	CHECK_HAS(text, "5 events LOST");
+	CHECK(!strstr(text, "CUT SHORT"));
+}
+
+TEST(what_a_guest_could_not_finish_telling_is_marked)
+{
+	AUTO(buf_done) struct buf stream = {0};
+	AUTO(trace_done) struct trace trace = {0};
+	AUTO(trace_analysis_free) struct trace_analysis *analysis = NULL;
+	AUTO(free) char *missing = NULL;
+	AUTO(free) char *text = NULL;
+
+	begin_stream(&stream);
+	put_event(&stream, TRACE_WAKE, 2000, 0);
+	put_event(&stream, TRACE_WAKE, 3000, 0);
+	stream.len -= 8;
+	CHECK_EQ(take(&stream, &trace, &missing, NULL), 0);
+	CHECK_EQ(trace.count, 1);
+	CHECK(trace.cut);
+	CHECK(missing == NULL);
+	analysis = trace_analyse(&trace, ALL);
+	CHECK(analysis->cut);
+	text = trace_summary(&trace, analysis);
+	CHECK_HAS(text, "CUT SHORT");
+}
+
+TEST(what_is_no_stream_or_lacks_records_is_refused)
+{
+	AUTO(buf_done) struct buf other = {0};
+	AUTO(buf_done) struct buf fewer = {0};
+	AUTO(buf_done) struct buf kind = {0};
+	struct ktstr_error err = {0};
+	struct trace trace;
+	char *missing = NULL;
+
+	put_event(&other, TRACE_WAKE, 1, 0);
+	CHECK_EQ(take(&other, &trace, &missing, &err), -EBADMSG);
+	CHECK_HAS(err.msg, "not the stream of a tracer");
+	begin_stream(&fewer);
+	put_event(&fewer, TRACE_WAKE, 1, 0);
+	end_stream(&fewer, 2, 0);
+	CHECK_EQ(take(&fewer, &trace, &missing, &err), -EBADMSG);
+	CHECK_HAS(err.msg, "the tracer wrote 2 records, and 1 came");
+	begin_stream(&kind);
+	put_event(&kind, 0x200, 1, 0);
+	end_stream(&kind, 1, 0);
+	CHECK_EQ(take(&kind, &trace, &missing, &err), -EBADMSG);
+	CHECK_HAS(err.msg, "unknown kind 512");
 }
 
 /* --- plans
@@ -584,7 +739,12 @@ TEST(a_kernel_that_lacks_something_is_told_what)
 
 TEST(files_of_any_content_keep_their_property)
 {
-	replay_corpus("trace", LLVMFuzzerTestOneInput);
+	replay_corpus("trace", fuzz_trace);
+}
+
+TEST(streams_of_any_content_keep_their_property)
+{
+	replay_corpus("trace_stream", fuzz_trace_stream);
 }
 
 RUN_TESTS();

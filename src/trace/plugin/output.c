@@ -44,6 +44,7 @@ int output_open(const char *path)
 	header->record_size = sizeof(*records);
 	header->det = plan.det;
 	header->capacity = plan.capacity;
+	header->tracer = TRACE_BY_PLUGIN;
 	memcpy(header->magic, TRACE_MAGIC, sizeof(header->magic));
 	return 0;
 }
