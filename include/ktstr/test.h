@@ -93,6 +93,11 @@ struct ktstr_scheduler {
 	const struct ktstr_sysctl *sysctls;
 	/* Kernel arguments, KTSTR_ARGS("preempt=full"): a guest that boots with others is another template. */
 	const char *const *kargs;
+	/*
+	 * 1..30000: sched_ext's watchdog puts it out when a runnable task has waited for so long, whatever
+	 * its sched_ext_ops.timeout_ms says. 0: as the scheduler says.
+	 */
+	unsigned watchdog_timeout_ms;
 	const char *topology;             /* "1n2l4c2t": nodes, LLCs in all, cores per LLC, threads */
 	unsigned numa_nodes, llcs, cores, threads;        /* each overrides its part of .topology */
 	struct ktstr_checks checks;
@@ -125,6 +130,7 @@ struct ktstr_test {
 	int line;
 	const struct ktstr_scheduler *scheduler;          /* NULL: EEVDF */
 	const char *const *extra_sched_args;
+	unsigned watchdog_timeout_ms;     /* 0: the scheduler's */
 	/* The machine: what is not set comes from the scheduler, then from 1n1l2c1t. */
 	const char *topology;
 	unsigned numa_nodes, llcs, cores, threads;

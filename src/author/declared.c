@@ -271,11 +271,22 @@ static void check_place(struct complaints *complaints, const struct ktstr_schedu
 				     "or a cgroup_parent", scheduler->name ?: "(no name)");
 }
 
+/* More than 30 s the kernel does not take (SCX_WATCHDOG_MAX_TIMEOUT, kernel/sched/ext.c). */
+static void check_watchdog(struct complaints *complaints, const char *field, unsigned timeout_ms,
+			   const struct ktstr_scheduler *scheduler)
+{
+	if (timeout_ms > AUTHOR_WATCHDOG_MS_MAX)
+		complain(complaints, "%s must be at most %u, not %u", field, AUTHOR_WATCHDOG_MS_MAX, timeout_ms);
+	if (timeout_ms && !(scheduler && scheduler->binary))
+		complain(complaints, "%s: there is no scheduler.binary that sched_ext could watch", field);
+}
+
 static void check_scheduler(struct complaints *complaints, const struct ktstr_scheduler *scheduler)
 {
 	check_name(complaints, "scheduler.name", scheduler->name);
 	check_checks(complaints, "scheduler.", &scheduler->checks);
 	check_place(complaints, scheduler);
+	check_watchdog(complaints, "scheduler.watchdog_timeout_ms", scheduler->watchdog_timeout_ms, scheduler);
 	if (!scheduler->binary)
 		return;
 	if (scheduler->binary[0] == '\0')
@@ -344,6 +355,7 @@ static void check_test(struct complaints *complaints)
 		complain(complaints, "auto_repro must be KTSTR_ON or KTSTR_OFF, not %u", test->auto_repro);
 	check_expectation(complaints, test->expect_kind);
 	check_words(complaints, "include_files", test->include_files);
+	check_watchdog(complaints, "watchdog_timeout_ms", test->watchdog_timeout_ms, test->scheduler);
 	check_payloads(complaints);
 	if (test->scheduler)
 		check_scheduler(complaints, test->scheduler);

@@ -15,6 +15,8 @@
  *      "scheduler":null or {"name":"my_sched", "binary":null or "scx_my_sched", "args":["-v"],
  *        "config_file":null or "my.conf", "cgroup_parent":null or "/sys/fs/cgroup/workload",
  *        "sysctls":["kernel.panic_on_warn=1"], "kargs":["preempt=full"]}}]}
+ *
+ * A scheduler and a test each have "watchdog_timeout_ms":800 where it is set.
  */
 #include "author/author.h"
 
@@ -99,6 +101,8 @@ static void put_scheduler(struct json_out *json, const struct ktstr_test *test)
 	jout_array(json, "kargs");
 	put_words(json, scheduler->kargs);
 	jout_end(json);
+	if (scheduler->watchdog_timeout_ms)
+		jout_u64(json, "watchdog_timeout_ms", scheduler->watchdog_timeout_ms);
 	jout_end(json);
 }
 
@@ -174,6 +178,8 @@ static void put_test(struct json_out *json, const struct ktstr_test *test)
 		jout_bool(json, "ctprof", true);
 	if (test->auto_repro == KTSTR_OFF)
 		jout_bool(json, "auto_repro", false);
+	if (test->watchdog_timeout_ms)
+		jout_u64(json, "watchdog_timeout_ms", test->watchdog_timeout_ms);
 	put_scheduler(json, test);
 	jout_end(json);
 }

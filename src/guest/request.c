@@ -138,6 +138,11 @@ static int take(struct request *request, const char *root, uint32_t type, struct
 					 payload.len);
 		memcpy(&request->run, payload.data, sizeof(request->run));
 		return 0;
+	case WIRE_REQ_WATCHDOG:
+		if (payload.len != sizeof(request->watchdog))
+			return error_set(err, -EBADMSG, "request: a watchdog of %zu bytes", payload.len);
+		memcpy(&request->watchdog, payload.data, sizeof(request->watchdog));
+		return 0;
 	case WIRE_REQ_SHELL:
 		if (payload.len != sizeof(request->shell))
 			return error_set(err, -EBADMSG, "request: a shell of %zu bytes", payload.len);

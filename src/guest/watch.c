@@ -39,7 +39,7 @@ struct watch {
 	int epoll_fd, kmsg_fd, uevent_fd, result_fd;
 	int terminal_fd;                           /* of a shell, or -1 */
 	struct stream streams[WIRE_STREAM_COUNT];
-	struct child scheduler, test, disturber, wprof;
+	struct child scheduler, test, disturber, wprof, keeper;
 	int scheduler_status, test_status;         /* of waitpid(); -1 while it runs */
 	uint64_t scheduler_ended_ns;
 	bool stopping_scheduler;
@@ -48,6 +48,8 @@ struct watch {
 	struct buf result_bytes;
 	struct buf oom;                            /* the kernel's words when it killed something */
 	struct ext_state before, start, during, after;
+	bool has_timeout;
+	uint32_t timeout_ms;                       /* of the watchdog, read back once the scheduler had attached */
 	struct buf programs_start, programs_during;    /* JSON arrays */
 };
 
@@ -56,6 +58,7 @@ static void watch_done(struct watch *watch)
 	child_done(&watch->test);
 	child_done(&watch->disturber);
 	child_done(&watch->wprof);
+	child_done(&watch->keeper);
 	child_done(&watch->scheduler);
 	for (int i = 0; i < WIRE_STREAM_COUNT; i++)
 		fd_close(watch->streams[i].fd);
@@ -92,6 +95,7 @@ static int watch_init(struct watch *watch, struct card *card, const struct reque
 		.test = CHILD_NONE,
 		.disturber = CHILD_NONE,
 		.wprof = CHILD_NONE,
+		.keeper = CHILD_NONE,
 		.scheduler_status = -1,
 		.test_status = -1,
 		.result_bytes = {.max = RESULT_MAX + 4096},
@@ -349,16 +353,20 @@ static const char **make_argv(const struct strings *words)
 }
 
 /* PID 1 spares itself from the kernel's out-of-memory killer; what it starts must not inherit that. */
+static void do_not_spare(const struct child *child)
+{
+	AUTO(free) char *path = xasprintf("/proc/%d/oom_score_adj", child->pid);
+
+	(void)file_poke(AT_FDCWD, path, "0", NULL);        /* it may have ended already */
+}
+
 static int spawn(const struct spawn_config *config, struct child *ret_child, struct ktstr_error *err)
 {
-	AUTO(free) char *path = NULL;
 	int r = child_spawn(config, ret_child, err);
 
-	if (r < 0)
-		return r;
-	path = xasprintf("/proc/%d/oom_score_adj", ret_child->pid);
-	(void)file_poke(AT_FDCWD, path, "0", NULL);        /* it may have ended already */
-	return 0;
+	if (r == 0)
+		do_not_spare(ret_child);
+	return r;
 }
 
 static int start_scheduler(struct watch *watch, struct ktstr_error *err)
@@ -373,9 +381,12 @@ static int start_scheduler(struct watch *watch, struct ktstr_error *err)
 	if (r < 0)
 		return r;
 	config.stdout_fd = config.stderr_fd = log_fd;
-	r = spawn(&config, &watch->scheduler, err);
+	r = watch->request->watchdog.timeout_ms
+		    ? watchdog_spawn(&watch->request->watchdog, &config, &watch->scheduler, &watch->keeper, err)
+		    : child_spawn(&config, &watch->scheduler, err);
 	if (r < 0)
 		return r;
+	do_not_spare(&watch->scheduler);
 	return listen_to(watch, watch->scheduler.pid_fd, err);
 }
 
@@ -420,6 +431,9 @@ static int run_scheduler(struct watch *watch, struct ktstr_error *err)
 		serve(watch, deadline_earlier(deadline, deadline_in(TICK_NS)));
 	}
 	programs_into(&watch->programs_start);
+	child_done(&watch->keeper);
+	if (watch->request->watchdog.timeout_ms)
+		watch->has_timeout = watchdog_read(&watch->request->watchdog, &watch->timeout_ms);
 	return 0;
 }
 
@@ -654,6 +668,8 @@ static void put_scheduler_state(struct watch *watch)
 	jout_raw(&json, "programs_start", watch->programs_start.len ? &watch->programs_start : NULL);
 	jout_raw(&json, "programs_during",
 		 watch->programs_during.len ? &watch->programs_during : NULL);
+	if (watch->has_timeout)
+		jout_u64(&json, "watchdog_timeout_ms", watch->timeout_ms);
 	if (asked && !watch->stopping_scheduler && watch->scheduler_status != -1) {
 		status_describe(watch->scheduler_status, &how);
 		jout_string(&json, "ended_early", buf_text(&how));

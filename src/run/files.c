@@ -398,6 +398,8 @@ static int put_scheduler(struct packer *packer, const struct request_config *con
 	vec_each(word, &config->plan->scheduler.args)
 		put_word(packer, WIRE_REQ_SCHEDULER, *word);
 	put_env(packer, WIRE_REQ_SCHEDULER_ENV, &library_dirs);
+	if (config->watchdog.timeout_ms)
+		put(packer, WIRE_REQ_WATCHDOG, &config->watchdog, sizeof(config->watchdog));
 	return 0;
 }
 

@@ -307,7 +307,8 @@ char *wprof_keep(const struct test_plan *plan, const struct session *session, st
 }
 
 /* With the programs of this host that the plan asks for; config->scheduler and ->wprof are found here. */
-static int make_request(struct request_config config, struct buf *ret_request, struct ktstr_error *err)
+static int make_request(struct request_config config, const struct kernel *kernel, struct buf *ret_request,
+			struct ktstr_error *err)
 {
 	const struct test_plan *plan = config.plan;
 	AUTO(free) char *scheduler = NULL;
@@ -318,6 +319,8 @@ static int make_request(struct request_config config, struct buf *ret_request, s
 	if (r == 0 && plan->has_scheduler)
 		r = scheduler_find(&plan->scheduler, plan->program, &scheduler, err);
 	config.scheduler = scheduler;
+	if (r == 0 && plan_watchdog_ms(plan))
+		watchdog_find(kernel, (uint32_t)plan_watchdog_ms(plan), &config.watchdog);
 	return r < 0 ? r : request_build(&config, ret_request, err);
 }
 
@@ -371,7 +374,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 		.on_stage = on_stage,
 		.arg = &stage_arg,
 	};
-	int r = make_request(request_config, &request, err);
+	int r = make_request(request_config, config->kernel, &request, err);
 
 	if (r < 0)
 		return r;
@@ -498,7 +501,7 @@ int run_check(const struct run_config *config, struct ktstr_error *err)
 
 		if (request_config.plan->host_only || !can_run(config, request_config.plan, &skipped.outcome))
 			continue;
-		r = make_request(request_config, &request, err);
+		r = make_request(request_config, config->kernel, &request, err);
 		if (r < 0)
 			return error_wrap(err, r, "test %s", request_config.plan->name);
 	}

@@ -33,6 +33,12 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 char *wprof_keep(const struct test_plan *plan, const struct session *session, struct result *result,
 		 bool repro);
 
+/*
+ * How to have sched_ext's watchdog wait for so long. Without type information that says so: zeroed,
+ * and a line in the log.
+ */
+void watchdog_find(const struct kernel *kernel, uint32_t timeout_ms, struct wire_watchdog *ret_watchdog);
+
 /* What a traced guest needs beside the rest; empty while it is not traced. */
 struct traced {
 	char *dir;                    /* of the test's artefacts: trace.plan, trace.raw, trace.pb */

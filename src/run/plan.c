@@ -44,6 +44,13 @@ void test_plan_done(struct test_plan *plan)
 }
 DEFINE_AUTO_DONE(struct test_plan, test_plan_done)
 
+uint64_t plan_watchdog_ms(const struct test_plan *plan)
+{
+	if (!plan->has_scheduler)
+		return 0;
+	return plan->watchdog_timeout_ms ?: plan->scheduler.watchdog_timeout_ms;
+}
+
 /* --- the description -------------------------------------------------------------------------------- */
 
 static int bad_field(const char *field, struct ktstr_error *err)
@@ -114,6 +121,8 @@ static int parse_place(json_t *object, struct scheduler_plan *scheduler, struct 
 		r = get_strings(object, "sysctls", &scheduler->sysctls, err);
 	if (r == 0 && json_object_get(object, "kargs"))
 		r = get_strings(object, "kargs", &scheduler->kargs, err);
+	if (r == 0 && json_object_get(object, "watchdog_timeout_ms"))
+		r = get_u64(object, "watchdog_timeout_ms", &scheduler->watchdog_timeout_ms, err);
 	return r;
 }
 
@@ -274,6 +283,8 @@ static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error
 		r = parse_checks(object, plan, err);
 	if (r == 0)
 		r = parse_scheduler(object, plan, err);
+	if (r == 0 && json_object_get(object, "watchdog_timeout_ms"))
+		r = get_u64(object, "watchdog_timeout_ms", &plan->watchdog_timeout_ms, err);
 	if (r == 0)
 		r = parse_trace_checks(object, &plan->trace_checks, err);
 	plan->no_auto_repro = json_is_false(json_object_get(object, "auto_repro"));

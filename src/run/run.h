@@ -25,6 +25,7 @@ struct scheduler_plan {
 	struct strings args;
 	char *config_file, *cgroup_parent;           /* or NULL */
 	struct strings sysctls, kargs;               /* "key=value"; words of the kernel's command line */
+	uint64_t watchdog_timeout_ms;                /* 0: as it says itself */
 };
 
 void scheduler_plan_done(struct scheduler_plan *scheduler);
@@ -45,6 +46,7 @@ struct test_plan {
 	char *payload;                /* name of the primary one; NULL: none */
 	bool has_scheduler;
 	struct scheduler_plan scheduler;
+	uint64_t watchdog_timeout_ms; /* 0: the scheduler's; plan_watchdog_ms() has what counts */
 	struct strings include_files;
 	bool expect_err;
 	enum ktstr_kind expect_kind;  /* KTSTR_KIND_NONE: any */
@@ -62,6 +64,8 @@ struct test_plan {
 };
 
 void test_plan_done(struct test_plan *plan);
+/* The timeout of sched_ext's watchdog that was declared; 0: none was. */
+uint64_t plan_watchdog_ms(const struct test_plan *plan);
 DEFINE_VEC(test_plans, struct test_plan, test_plan_done)
 
 /* Parse what a test program prints for --ktstr-describe. -EBADMSG with words. */
@@ -223,6 +227,7 @@ struct request_config {
 	const struct shell *shell;    /* NULL: the plan's test */
 	const char *wprof;            /* host path, or NULL */
 	const struct strings *probes; /* functions to probe while the scheduler runs; NULL: none */
+	struct wire_watchdog watchdog;                /* timeout_ms 0: as the scheduler says */
 	enum vm_mode mode;
 	uint64_t seed;
 	bool disturb;
@@ -329,6 +334,8 @@ struct evidence {
 	struct ext_moment before, start, during, after;
 	uint64_t run_count_start, run_count_during;  /* of all struct_ops programs */
 	json_t *programs;             /* [{name, run_count}] at `during`: increments since `start` */
+	bool has_timeout;
+	uint64_t watchdog_timeout_ms; /* when one was declared: what the kernel had taken */
 	char *ended_early;            /* "exit status 1"; NULL: it ran until it was stopped */
 	uint64_t ended_ns;
 };

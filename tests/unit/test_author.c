@@ -381,6 +381,30 @@ TEST(what_a_scheduler_asks_of_the_machine_is_checked)
 			    "config_file: there is no scheduler.binary to read it");
 }
 
+/* TD-16 */
+TEST(a_watchdog_wants_a_scheduler_and_at_most_30_s)
+{
+	const struct ktstr_scheduler eevdf = {.name = "s"};
+	struct ktstr_scheduler scheduler = {.name = "s", .binary = "b", .watchdog_timeout_ms = 30001};
+	AUTO(buf_done) struct buf out = {0};
+	struct ktstr_test test = good("t");
+	const struct ktstr_test *tests[] = {&test};
+	struct registry registry = registry_of(tests, 1);
+
+	scheduler_complains(scheduler, "watchdog_timeout_ms must be at most 30000, not 30001");
+	scheduler_complains((struct ktstr_scheduler){.watchdog_timeout_ms = 1},
+			    "watchdog_timeout_ms: there is no scheduler.binary that sched_ext could watch");
+	test.watchdog_timeout_ms = 1;
+	complains(&test, "a.c:7: test t: watchdog_timeout_ms: there is no scheduler.binary that sched_ext could watch\n");
+	test.scheduler = &eevdf;
+	complains(&test, "a.c:7: test t: watchdog_timeout_ms: there is no scheduler.binary that sched_ext could watch\n");
+	scheduler.watchdog_timeout_ms = 30000;
+	test.scheduler = &scheduler;
+	author_describe(&registry, &out);
+	CHECK_HAS(buf_text(&out), "\"watchdog_timeout_ms\":1,\"scheduler\":");
+	CHECK_HAS(buf_text(&out), "\"kargs\":[],\"watchdog_timeout_ms\":30000}");
+}
+
 TEST(the_host_is_not_changed_for_a_test)
 {
 	const struct ktstr_scheduler scheduler = {.name = "s", .kargs = KTSTR_ARGS("preempt=full")};

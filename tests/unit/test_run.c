@@ -80,10 +80,12 @@ TEST(what_a_scheduler_declares_is_in_the_request_in_its_order)
 	if (plans_parse(sv_of(TEST_JSON("{\"name\":\"s\",\"binary\":\"scx_s\",\"args\":[\"-v\"],"
 					"\"config_file\":\"/etc/hostname\","
 					"\"cgroup_parent\":\"/sys/fs/cgroup/w\","
-					"\"sysctls\":[\"a.b=1\",\"c=2 3\"],\"kargs\":[\"x\",\"y=1\"]}")),
+					"\"sysctls\":[\"a.b=1\",\"c=2 3\"],\"kargs\":[\"x\",\"y=1\"],"
+					"\"watchdog_timeout_ms\":800}")),
 			"/bin/true", &plans, &err) < 0)
 		fail_msg("%s", err.msg);
 	CHECK_STR(plans.at[0].scheduler.kargs.at[1], "y=1");
+	CHECK_EQ(plan_watchdog_ms(&plans.at[0]), 800);
 	strings_done(&plans.at[0].include_files);
 	plans.at[0].include_files = (struct strings){0};
 	config.plan = &plans.at[0];
@@ -227,6 +229,35 @@ TEST(a_larger_topology_brings_its_memory)
 #define PROGRAMS(count) "[{\"name\":\"enqueue\",\"run_count\":" count "}]"
 #define WORKERS(ext)                                                                               \
 	"[{\"cgroup\":\"cg_0\",\"index\":0,\"tid\":7,\"completed\":true,\"ext_enabled\":" ext "}]"
+
+/* TD-16; evidence of a scheduler that ran, with what the kernel took for its watchdog */
+static void expect_note(uint64_t test_ms, uint64_t scheduler_ms, const char *found, const char *note)
+{
+	struct test_plan plan = {.name = "t", .has_scheduler = true, .watchdog_timeout_ms = test_ms,
+				 .scheduler = {.name = "mine", .watchdog_timeout_ms = scheduler_ms}};
+	AUTO(outcome_clear) struct outcome outcome = {0};
+	AUTO(evidence_done) struct evidence evidence = {0};
+	AUTO(free) char *json = xasprintf("{\"asked\":true,\"start\":" LOADED ",\"during\":" LOADED
+					  ",\"programs_start\":" PROGRAMS("0") ",\"programs_during\":" PROGRAMS("9")
+					  "%s%s}", *found ? ",\"watchdog_timeout_ms\":" : "", found);
+
+	CHECK_EQ(evidence_read(sv_of(json), &evidence, NULL), 0);
+	CHECK(evidence_judge(&evidence, &plan, NULL, (struct sv){0}, &outcome));
+	CHECK_EQ(outcome.details.len, note ? 1 : 0);
+	if (note)
+		CHECK_HAS(outcome.details.at[0].text, note);
+	outcome.scheduler = evidence_to_json(&evidence, (struct sv){0});
+	CHECK_EQ(json_object_get(outcome.scheduler, "watchdog_timeout_ms") != NULL, *found != '\0');
+}
+
+TEST(a_watchdog_that_could_not_be_set_is_noted)
+{
+	expect_note(0, 0, "", NULL);
+	expect_note(0, 800, "800", NULL);
+	expect_note(700, 800, "700", NULL);
+	expect_note(0, 800, "", "watchdog_timeout_ms 800 has no effect: no operations of sched_ext were found");
+	expect_note(700, 800, "3000", "watchdog_timeout_ms 700 has no effect: scheduler mine has 3000");
+}
 
 struct made {
 	const char *result;          /* NULL: none came */
