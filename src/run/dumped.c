@@ -5,8 +5,9 @@
  *
  * In det a ring would change what comes after it: other CPUs run on for as long as the host takes to
  * stop them. So there the first run is not stopped, and a failed one is run again up to the failing
- * moment, which by then is the same, and ended there. That run is also stopped when the load ends, which
- * is the last moment to see what a verdict found fault with: workers are gone when it is known.
+ * moment, which by then is the same, and ended there. A plugin halts that run at the instruction at which
+ * sched_ext loses its scheduler. If it lost none, it is stopped when the load ends, which is the last moment
+ * to see what a verdict found fault with: workers are gone when it is known.
  */
 #include <errno.h>
 #include <string.h>
@@ -34,6 +35,7 @@ bool dump_wish_parse(struct sv word, enum dump_wish *ret_wish)
 void dumped_done(struct dumped *dumped)
 {
 	free(dumped->path);
+	free(dumped->halt);
 	json_decref(dumped->dump);
 	*dumped = (struct dumped){0};
 }
@@ -98,6 +100,29 @@ bool dumped_take(void *arg, struct vm *vm, const char *reason, uint64_t guest_ns
 	return dumped->ends_run;
 }
 
+static bool scheduler_ended(const struct test_plan *plan, const struct outcome *outcome)
+{
+	json_t *during = json_object_get(outcome->scheduler, "during");
+	const char *state = json_string_value(json_object_get(during, "state"));
+
+	return plan->has_scheduler && (json_is_string(json_object_get(outcome->scheduler, "ended_early")) ||
+				       (state && strcmp(state, "enabled") != 0));
+}
+
+/* With a plugin the guest stands still at the instruction; without, PID 1 rings soon after it. */
+static int prepare_halt(const struct run_config *config, char **ret_option, struct ktstr_error *err)
+{
+	AUTO(free) char *plugin = NULL;
+	struct trace_halt halt;
+	int r = plugin_find(config->qemu, &plugin, err);
+
+	if (r == 0)
+		r = trace_halt_find(config->kernel, &halt, err);
+	if (r == 0)
+		*ret_option = trace_halt_option(&halt, plugin, VM_HALT_FD);
+	return r;
+}
+
 /* The same run once more, ended at the moment that is worth a look. */
 static void run_again(size_t index, struct dumped *dumped, const struct result *result)
 {
@@ -106,9 +131,12 @@ static void run_again(size_t index, struct dumped *dumped, const struct result *
 	struct ktstr_error err = {0};
 	int r = dir_make(dir, 0755, &err);
 
-	dumped->wants_load_end = dumped->ends_run = true;
+	dumped->ends_run = true;
+	dumped->wants_load_end = !scheduler_ended(dumped->plan, &result->outcome);
+	if (r == 0 && dumped->plan->has_scheduler && prepare_halt(dumped->config, &dumped->halt, &err) < 0)
+		log_warn("%s: its dump is of some moments after its scheduler's end: %s", dumped->plan->name, err.msg);
 	if (r == 0)
-		r = guest_run(dumped->config, index, dir, NULL, NULL, NULL, dumped, &session, &err);
+		r = guest_run(dumped->config, index, dir, NULL, dumped->halt, NULL, dumped, &session, &err);
 	if (r < 0)
 		log_warn("%s: no failure dump: %s", dumped->plan->name, err.msg);
 }

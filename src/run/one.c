@@ -358,6 +358,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 			.verbose = config->verbose_kernel,
 			.dir = dir,
 			.plugin = plugin,
+			.halts = dumped && dumped->halt,
 			.shell = shell && !shell->command,
 			.shell_fd = shell ? shell->terminal_fd : -1,
 		},

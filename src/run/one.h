@@ -48,6 +48,9 @@ struct traced {
 void traced_done(struct traced *traced);
 DEFINE_AUTO_DONE(struct traced, traced_done)
 
+/* The plugin for this QEMU; the caller's string. */
+int plugin_find(const struct qemu *qemu, char **ret_path, struct ktstr_error *err);
+
 /* Whether and how to trace this run. Errors: it must be traced and cannot be. */
 int traced_prepare(const struct run_config *config, size_t index, const char *dir,
 		   struct traced *ret_traced, struct ktstr_error *err);
@@ -69,6 +72,7 @@ struct dumped {
 	bool wants_load_end;          /* look when the load ends, if nothing went wrong until then */
 	bool ends_run;                /* this run is only there to be looked at */
 	bool had_test;                /* a body has begun */
+	char *halt;                   /* for vm_config.plugin: it halts where sched_ext loses its scheduler */
 };
 void dumped_done(struct dumped *dumped);
 DEFINE_AUTO_DONE(struct dumped, dumped_done)

@@ -20,6 +20,14 @@ static bool is_judged(const struct ktstr_trace_checks *checks)
 	       checks->max_run_delay_us > 0 || checks->max_run_delay_p99_us > 0;
 }
 
+int plugin_find(const struct qemu *qemu, char **ret_path, struct ktstr_error *err)
+{
+	if (qemu->number < QEMU_NUMBER_MIN)
+		return error_set(err, -ENOTSUP, "QEMU %s has no plugins that read memory: 10.0 or later is needed",
+				 qemu->version);
+	return trace_plugin_find(ret_path, err);
+}
+
 /* --- before --------------------------------------------------------------------------------------
  */
 
@@ -40,12 +48,9 @@ static int prepare(const struct run_config *config, size_t index, struct traced 
 	if (config->mode == VM_KVM)
 		return error_set(err, -ENOTSUP,
 				 "guests under KVM cannot be traced; use --mode det or tcg");
-	if (config->qemu->number < QEMU_NUMBER_MIN)
-		return error_set(err, -ENOTSUP, "QEMU %s cannot trace: 10.0 or later is needed",
-				 config->qemu->version);
 	if (strchr(traced->dir, ','))
 		return error_set(err, -EINVAL, "%s: QEMU takes no path with a comma", traced->dir);
-	r = trace_plugin_find(&plugin, err);
+	r = plugin_find(config->qemu, &plugin, err);
 	if (r == 0)
 		r = trace_plan_write(&trace_config, path, &traced->missing, err);
 	if (r == 0)

@@ -70,6 +70,10 @@ static_assert(sizeof(struct trace_cgroup) == sizeof(struct trace_record), "eithe
 static_assert(offsetof(struct trace_cgroup, kind) == offsetof(struct trace_record, kind),
 	      "tells which");
 
+/* Why the plugin stands still and asks the host: one byte on the socket that they share. */
+#define TRACE_HALT_ERROR 'e'  /* sched_ext is about to put its scheduler out */
+#define TRACE_HALT_LEAVES 'l' /* the scheduler goes: it says so, or its process has ended */
+
 #define TRACE_MAGIC "ktstrTR1"
 #define TRACE_MAGIC_BYTES                              \
 	{                                              \
