@@ -70,6 +70,13 @@ struct ktstr_sysctl {
 	const char *key, *value;
 };
 
+/* A feature of a scheduler that tests and `ktstr test --flags` switch on. */
+struct ktstr_flag {
+	const char *name;
+	const char *const *args;          /* KTSTR_ARGS("--steal"), behind all others; or NULL */
+	const char *const *requires;      /* names of flags that come with it, or NULL */
+};
+
 struct ktstr_scheduler {
 	const char *name;
 	/*
@@ -82,6 +89,8 @@ struct ktstr_scheduler {
 	 * the test's extra_sched_args.
 	 */
 	const char *const *args;
+	/* KTSTR_FLAGS({.name = "llc", .args = KTSTR_ARGS("--llc")}) */
+	const struct ktstr_flag *flags;
 	/* A host file that it reads: packed as /include-files/NAME, and told as --config PATH. */
 	const char *config_file;
 	/*
@@ -130,6 +139,8 @@ struct ktstr_test {
 	int line;
 	const struct ktstr_scheduler *scheduler;          /* NULL: EEVDF */
 	const char *const *extra_sched_args;
+	const char *const *required_flags;                /* of the scheduler, always on: KTSTR_ARGS("llc") */
+	const char *const *excluded_flags;                /* with one of these on, the test is left out */
 	unsigned watchdog_timeout_ms;     /* 0: the scheduler's */
 	/* The machine: what is not set comes from the scheduler, then from 1n1l2c1t. */
 	const char *topology;
@@ -166,6 +177,7 @@ struct ktstr_test {
 };
 
 #define KTSTR_ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define KTSTR_FLAGS(...) ((const struct ktstr_flag[]){__VA_ARGS__, {NULL, NULL, NULL}})
 #define KTSTR_SYSCTLS(...) ((const struct ktstr_sysctl[]){__VA_ARGS__, {NULL, NULL}})
 
 /* A later value of a field replaces the default that the macro sets first; that is the point here. */

@@ -254,6 +254,67 @@ static void check_cgroup_parent(struct complaints *complaints, const char *path)
 				     "/sys/fs/cgroup/workload");
 }
 
+static const struct ktstr_flag *find_flag(const struct ktstr_scheduler *scheduler, const char *name)
+{
+	for (const struct ktstr_flag *flag = scheduler ? scheduler->flags : NULL; flag && flag->name; flag++) {
+		if (strcmp(flag->name, name) == 0)
+			return flag;
+	}
+	return NULL;
+}
+
+/* It is a word of the list that --flags takes. */
+static void check_flags(struct complaints *complaints, const struct ktstr_scheduler *scheduler)
+{
+	for (size_t i = 0; scheduler->flags && scheduler->flags[i].name; i++) {
+		const struct ktstr_flag *flag = &scheduler->flags[i];
+
+		check_name(complaints, "scheduler.flags: a name", flag->name);
+		if (strchr(flag->name, ','))
+			complain(complaints, "scheduler.flags[%zu]: a name must not contain ','", i);
+		if (find_flag(scheduler, flag->name) != flag)
+			complain(complaints, "scheduler.flags[%zu]: there is another %s", i, flag->name);
+		check_words(complaints, "scheduler.flags: args", flag->args);
+		for (const char *const *name = flag->requires; name && *name; name++) {
+			if (!find_flag(scheduler, *name))
+				complain(complaints, "scheduler.flags[%zu]: it requires %s, which is none of them",
+					 i, *name);
+		}
+	}
+}
+
+static bool flag_needs(const struct ktstr_scheduler *scheduler, const char *name, const char *other, int depth)
+{
+	const struct ktstr_flag *flag = find_flag(scheduler, name);
+
+	if (strcmp(name, other) == 0)
+		return true;
+	for (const char *const *next = flag ? flag->requires : NULL; next && *next && depth < AUTHOR_FLAGS_DEPTH; next++) {
+		if (flag_needs(scheduler, *next, other, depth + 1))
+			return true;
+	}
+	return false;
+}
+
+static void check_flags_of_test(struct complaints *complaints)
+{
+	const struct ktstr_test *test = complaints->test;
+
+	for (const char *const *name = test->required_flags; name && *name; name++) {
+		if (!find_flag(test->scheduler, *name))
+			complain(complaints, "required_flags: its scheduler has no flag %s", *name);
+		for (const char *const *other = test->excluded_flags; other && *other; other++) {
+			if (flag_needs(test->scheduler, *name, *other, 0))
+				complain(complaints, "flag %s is excluded, and %s, which is required, %s", *other,
+					 *name, strcmp(*name, *other) ? "needs it" : "is the same");
+		}
+	}
+	for (const char *const *name = test->excluded_flags; name && *name; name++) {
+		if (!find_flag(test->scheduler, *name))
+			complain(complaints, "excluded_flags: its scheduler has no flag %s", *name);
+	}
+}
+
 /* What makes the machine another one; on the host that is not for a test to do. */
 static void check_place(struct complaints *complaints, const struct ktstr_scheduler *scheduler)
 {
@@ -286,6 +347,7 @@ static void check_scheduler(struct complaints *complaints, const struct ktstr_sc
 	check_name(complaints, "scheduler.name", scheduler->name);
 	check_checks(complaints, "scheduler.", &scheduler->checks);
 	check_place(complaints, scheduler);
+	check_flags(complaints, scheduler);
 	check_watchdog(complaints, "scheduler.watchdog_timeout_ms", scheduler->watchdog_timeout_ms, scheduler);
 	if (!scheduler->binary)
 		return;
@@ -357,6 +419,7 @@ static void check_test(struct complaints *complaints)
 	check_words(complaints, "include_files", test->include_files);
 	check_watchdog(complaints, "watchdog_timeout_ms", test->watchdog_timeout_ms, test->scheduler);
 	check_payloads(complaints);
+	check_flags_of_test(complaints);
 	if (test->scheduler)
 		check_scheduler(complaints, test->scheduler);
 	else if (test->extra_sched_args)

@@ -40,6 +40,13 @@ void dumped_done(struct dumped *dumped)
 	*dumped = (struct dumped){0};
 }
 
+static uint64_t hash_more(uint64_t hash, const char *text)
+{
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * 0x100000001b3;
+	return hash;
+}
+
 /* FNV-1a, 64 bits: what makes two results of one test different runs. */
 static uint64_t variant_of(const struct identity *identity)
 {
@@ -47,10 +54,10 @@ static uint64_t variant_of(const struct identity *identity)
 					  identity->scheduler, identity->mode, (unsigned long long)identity->seed,
 					  (unsigned long long)identity->memory_mib,
 					  (unsigned long long)identity->duration_ms, identity->disturbed);
-	uint64_t hash = 0xcbf29ce484222325;
+	uint64_t hash = hash_more(0xcbf29ce484222325, text);
 
-	for (const char *c = text; *c; c++)
-		hash = (hash ^ (uint8_t)*c) * 0x100000001b3;
+	vec_each(flag, &identity->active_flags)
+		hash = hash_more(hash_more(hash, "|"), *flag);
 	return hash;
 }
 

@@ -156,6 +156,8 @@ static void identify(const struct run_config *config, size_t index, struct resul
 		strings_push(&result->identity.sysctls, xstrdup(*word));
 	vec_each(word, &plan->scheduler.kargs)
 		strings_push(&result->identity.kargs, xstrdup(*word));
+	vec_each(word, &plan->active_flags)
+		strings_push(&result->identity.active_flags, xstrdup(*word));
 	result->run = (struct run_record){
 		.id = xstrdup(config->dir->id),
 		.started_unix_ns = clock_unix_ns(),

@@ -18,6 +18,14 @@
 
 #define CATALOGUE_PROGRAM "ktstr-catalogue"      /* the test program behind `ktstr run` */
 
+struct flag_plan {
+	char *name;
+	struct strings args, requires;
+	bool active;
+};
+void flag_plan_done(struct flag_plan *flag);
+DEFINE_VEC(flag_plans, struct flag_plan, flag_plan_done)
+
 struct scheduler_plan {
 	char *name;
 	char *binary;                 /* as declared: a path or a name to look up; NULL: EEVDF */
@@ -26,6 +34,7 @@ struct scheduler_plan {
 	char *config_file, *cgroup_parent;           /* or NULL */
 	struct strings sysctls, kargs;               /* "key=value"; words of the kernel's command line */
 	uint64_t watchdog_timeout_ms;                /* 0: as it says itself */
+	struct flag_plans flags;                     /* that it has; args get those of the active ones */
 };
 
 void scheduler_plan_done(struct scheduler_plan *scheduler);
@@ -47,6 +56,8 @@ struct test_plan {
 	bool has_scheduler;
 	struct scheduler_plan scheduler;
 	uint64_t watchdog_timeout_ms; /* 0: the scheduler's; plan_watchdog_ms() has what counts */
+	struct strings required_flags, excluded_flags;
+	struct strings active_flags;  /* by plans_select(), in the scheduler's order */
 	struct strings include_files;
 	bool expect_err;
 	enum ktstr_kind expect_kind;  /* KTSTR_KIND_NONE: any */
@@ -98,6 +109,7 @@ struct selection {
 	uint64_t duration_ms;
 	uint32_t workers;
 	const char *work_type;
+	const char *flags;            /* "a,b": active beside those that a test requires; NULL: none */
 	bool on_host;                 /* no guests: on this machine, under its own scheduler */
 	bool recorded;                /* words of a record: nobody asked for its machine just now */
 };
@@ -218,6 +230,16 @@ int busybox_find(char **ret_path, struct ktstr_error *err);
  */
 int shell_run(const struct run_config *config, const struct shell *shell, int *ret_wait_status,
 	      struct ktstr_error *err);
+
+/* --- flags.c: features of a scheduler that are switched on ------------------------------------------ */
+
+int flags_parse(json_t *scheduler, struct flag_plans *ret_flags, struct ktstr_error *err);
+/*
+ * Switch on what the test requires and what is wanted ("a,b" or NULL), with what that requires, and
+ * append their arguments. 1; 0: the scheduler does not have one of the wanted, or the test excludes one
+ * that is on.
+ */
+int flags_activate(struct test_plan *plan, const char *wanted, struct ktstr_error *err);
 
 /* --- files.c: what travels into the guest ------------------------------------------------------------ */
 

@@ -405,6 +405,45 @@ TEST(a_watchdog_wants_a_scheduler_and_at_most_30_s)
 	CHECK_HAS(buf_text(&out), "\"kargs\":[],\"watchdog_timeout_ms\":30000}");
 }
 
+TEST(flags_are_described_and_must_fit_together)
+{
+	const struct ktstr_scheduler good_one = {
+		.name = "s",
+		.binary = "b",
+		.flags = KTSTR_FLAGS({.name = "llc", .args = KTSTR_ARGS("--llc")},
+				     {.name = "steal",
+				      .args = KTSTR_ARGS("--steal", "1"),
+				      .requires = KTSTR_ARGS("llc")}),
+	};
+	struct ktstr_flag bad[] = {{"a", NULL, NULL}, {"a", NULL, NULL}, {NULL, NULL, NULL}};
+	const struct ktstr_scheduler bad_one = {.name = "s", .binary = "b", .flags = bad};
+	AUTO(buf_done) struct buf out = {0};
+	struct ktstr_test test = good("t");
+	const struct ktstr_test *tests[] = {&test};
+	struct registry registry = registry_of(tests, 1);
+
+	test.scheduler = &good_one;
+	test.required_flags = KTSTR_ARGS("steal");
+	author_describe(&registry, &out);
+	CHECK_HAS(buf_text(&out), "\"required_flags\":[\"steal\"],\"scheduler\":");
+	CHECK_HAS(buf_text(&out), "\"flags\":[{\"name\":\"llc\",\"args\":[\"--llc\"],\"requires\":[]},"
+				  "{\"name\":\"steal\",\"args\":[\"--steal\",\"1\"],\"requires\":[\"llc\"]}]");
+	test.excluded_flags = KTSTR_ARGS("llc");
+	complains(&test, "a.c:7: test t: flag llc is excluded, and steal, which is required, needs it\n");
+	test.excluded_flags = KTSTR_ARGS("lcl");
+	complains(&test, "a.c:7: test t: excluded_flags: its scheduler has no flag lcl\n");
+	test.excluded_flags = NULL;
+	test.required_flags = KTSTR_ARGS("borrow");
+	complains(&test, "a.c:7: test t: required_flags: its scheduler has no flag borrow\n");
+	test.required_flags = NULL;
+	test.scheduler = &bad_one;
+	complains(&test, "a.c:7: test t: scheduler.flags[1]: there is another a\n");
+	bad[1] = (struct ktstr_flag){"b", NULL, KTSTR_ARGS("x")};
+	complains(&test, "a.c:7: test t: scheduler.flags[1]: it requires x, which is none of them\n");
+	bad[1] = (struct ktstr_flag){"b,c", NULL, NULL};
+	complains(&test, "a.c:7: test t: scheduler.flags[1]: a name must not contain ','\n");
+}
+
 TEST(the_host_is_not_changed_for_a_test)
 {
 	const struct ktstr_scheduler scheduler = {.name = "s", .kargs = KTSTR_ARGS("preempt=full")};

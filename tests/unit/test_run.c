@@ -106,6 +106,54 @@ TEST(what_a_scheduler_declares_is_in_the_request_in_its_order)
 	CHECK_STR(err.msg, "scheduler s: config_file: /Etc/hostname: No such file or directory");
 }
 
+#define FLAGGED                                                                                    \
+	"{\"schema\":1,\"tests\":[{\"name\":\"a_test\",\"file\":\"a.c\",\"line\":1,"              \
+	"\"topology\":\"1n1l1c1t\",\"memory_mib\":300,\"duration_ms\":2000,"                       \
+	"\"workers_per_cgroup\":2,\"timeout_ms\":36000,\"expect_err\":false,\"expect_kind\":null,"  \
+	"\"host_only\":false,\"ignored\":false,\"include_files\":[],"                              \
+	"\"required_flags\":[\"llc\"],\"excluded_flags\":[\"slow\"],\"scheduler\":"                 \
+	"{\"name\":\"s\",\"binary\":\"b\",\"args\":[\"-v\"],\"flags\":["                          \
+	"{\"name\":\"steal\",\"args\":[\"--steal\"],\"requires\":[\"deep\"]},"                      \
+	"{\"name\":\"deep\",\"args\":[\"--deep\",\"2\"],\"requires\":[\"llc\",\"steal\"]},"             \
+	"{\"name\":\"slow\",\"args\":[],\"requires\":[]},"                                           \
+	"{\"name\":\"llc\",\"args\":[\"--llc\"],\"requires\":[]}]}}]}"
+
+/* "active: arguments" of the only test with --flags, or "left out" */
+static void flags_become(const char *flags, const char *wanted)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	struct selection selection = {.flags = flags};
+	AUTO(buf_done) struct buf have = {0};
+	struct ktstr_error err = {0};
+
+	CHECK_EQ(plans_parse(sv_of(FLAGGED), "./prog", &plans, NULL), 0);
+	if (plans_select(&plans, &selection, &err) < 0) {
+		CHECK_STR(err.msg, wanted);
+		return;
+	}
+	buf_str(&have, plans.len ? "" : "left out");
+	vec_each(plan, &plans) {
+		vec_each(name, &plan->active_flags)
+			buf_printf(&have, "%s ", *name);
+		buf_char(&have, ':');
+		vec_each(arg, &plan->scheduler.args)
+			buf_printf(&have, " %s", *arg);
+		vec_each(option, &plan->options)
+			buf_printf(&have, " [%s]", *option);
+	}
+	CHECK_STR(buf_text(&have), wanted);
+}
+
+TEST(flags_bring_their_arguments_and_what_they_require)
+{
+	flags_become(NULL, "llc : -v --llc");
+	flags_become("", "llc : -v --llc");
+	flags_become("llc", "llc : -v --llc [--flags] [llc]");
+	flags_become("steal", "steal deep llc : -v --steal --deep 2 --llc [--flags] [steal]");
+	flags_become("llc,slow", "left out");
+	flags_become("deep,other", "no scheduler of these tests has a flag other");
+}
+
 #define WITH_CHECKS(checks) TEST_JSON("null,\"checks\":" checks)
 
 TEST(thresholds_name_the_layer_that_set_each)
