@@ -85,6 +85,12 @@ struct ktstr_scheduler {
 	 */
 	const char *binary;
 	/*
+	 * One that the kernel has built in: shell commands (busybox) that switch it on before the body starts,
+	 * and off behind it, KTSTR_ARGS("echo 1 > /sys/kernel/my_sched/enable"), in their order, as root in the
+	 * guest. There is no binary then, and whether it scheduled is not judged: the body may.
+	 */
+	const char *const *enable, *const *disable;
+	/*
 	 * KTSTR_ARGS("-v", "--slice-us", "2000"). They come behind what the fields below add, and before
 	 * the test's extra_sched_args.
 	 */

@@ -315,6 +315,17 @@ static void check_flags_of_test(struct complaints *complaints)
 	}
 }
 
+static void check_built_in(struct complaints *complaints, const struct ktstr_scheduler *scheduler)
+{
+	check_words(complaints, "scheduler.enable", scheduler->enable);
+	check_words(complaints, "scheduler.disable", scheduler->disable);
+	if (scheduler->enable && scheduler->binary)
+		complain(complaints, "scheduler.enable is for one that the kernel has built in, and there is a "
+				     "scheduler.binary");
+	if (scheduler->disable && !scheduler->enable)
+		complain(complaints, "scheduler.disable: there is no scheduler.enable");
+}
+
 /* What makes the machine another one; on the host that is not for a test to do. */
 static void check_place(struct complaints *complaints, const struct ktstr_scheduler *scheduler)
 {
@@ -327,9 +338,9 @@ static void check_place(struct complaints *complaints, const struct ktstr_schedu
 	if (scheduler->config_file && !scheduler->binary)
 		complain(complaints, "scheduler.config_file: there is no scheduler.binary to read it");
 	if (complaints->test->host_only &&
-	    (scheduler->sysctls || scheduler->kargs || scheduler->cgroup_parent))
-		complain(complaints, "host_only: the host stays as it is, but scheduler %s has sysctls, kargs "
-				     "or a cgroup_parent", scheduler->name ?: "(no name)");
+	    (scheduler->sysctls || scheduler->kargs || scheduler->cgroup_parent || scheduler->enable))
+		complain(complaints, "host_only: the host stays as it is, but scheduler %s has sysctls, kargs, "
+				     "commands or a cgroup_parent", scheduler->name ?: "(no name)");
 }
 
 /* More than 30 s the kernel does not take (SCX_WATCHDOG_MAX_TIMEOUT, kernel/sched/ext.c). */
@@ -348,6 +359,7 @@ static void check_scheduler(struct complaints *complaints, const struct ktstr_sc
 	check_checks(complaints, "scheduler.", &scheduler->checks);
 	check_place(complaints, scheduler);
 	check_flags(complaints, scheduler);
+	check_built_in(complaints, scheduler);
 	check_watchdog(complaints, "scheduler.watchdog_timeout_ms", scheduler->watchdog_timeout_ms, scheduler);
 	if (!scheduler->binary)
 		return;

@@ -18,7 +18,8 @@
  *
  * A scheduler and a test each have "watchdog_timeout_ms":800 where it is set, and where there are any a
  * scheduler "flags":[{"name":"steal", "args":["--steal"], "requires":["llc"]}] and a test
- * "required_flags":["steal"], "excluded_flags":[].
+ * "required_flags":["steal"], "excluded_flags":[]. One that is built into the kernel has
+ * "enable":["echo 1 > /sys/..."] and "disable":[].
  */
 #include "author/author.h"
 
@@ -125,6 +126,10 @@ static void put_scheduler(struct json_out *json, const struct ktstr_test *test)
 	jout_end(json);
 	if (scheduler->flags)
 		put_flags(json, scheduler->flags);
+	if (scheduler->enable)
+		put_list(json, "enable", scheduler->enable);
+	if (scheduler->disable)
+		put_list(json, "disable", scheduler->disable);
 	if (scheduler->watchdog_timeout_ms)
 		jout_u64(json, "watchdog_timeout_ms", scheduler->watchdog_timeout_ms);
 	jout_end(json);

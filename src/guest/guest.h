@@ -97,6 +97,7 @@ struct request {
 	struct strings sysctls;               /* "key=value" */
 	char *cgroup;                         /* or NULL */
 	struct strings wprof_env;             /* empty: no wprof */
+	struct strings enable, disable;       /* commands of a scheduler that the kernel has built in */
 	struct wire_watchdog watchdog;        /* timeout_ms 0: as the scheduler says */
 };
 

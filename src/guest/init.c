@@ -69,7 +69,7 @@ static int set_up(struct card *card, struct request *ret_request, struct ktstr_e
 		r = machine_set_sysctls("/proc/sys", &request.sysctls, err);
 	if (r == 0 && request.cgroup)
 		r = dir_make(request.cgroup, 0755, err);
-	if (r == 0 && request.shell)
+	if (r == 0 && (request.shell || request.enable.len))
 		r = shell_install_applets(err);
 	if (r < 0) {
 		card_trouble(card, r == -ENOMEM ? WIRE_TROUBLE_OUT_OF_MEMORY : WIRE_TROUBLE_SETUP, r,

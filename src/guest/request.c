@@ -17,6 +17,8 @@ void request_done(struct request *request)
 	strings_done(&request->sysctls);
 	free(request->cgroup);
 	strings_done(&request->wprof_env);
+	strings_done(&request->enable);
+	strings_done(&request->disable);
 }
 
 static bool path_is_plain(const char *path)
@@ -131,6 +133,12 @@ static int take(struct request *request, const char *root, uint32_t type, struct
 		return 0;
 	case WIRE_REQ_WPROF_ENV:
 		take_word(&request->wprof_env, payload);
+		return 0;
+	case WIRE_REQ_ENABLE:
+		take_word(&request->enable, payload);
+		return 0;
+	case WIRE_REQ_DISABLE:
+		take_word(&request->disable, payload);
 		return 0;
 	case WIRE_REQ_RUN:
 		if (payload.len != sizeof(request->run))

@@ -29,6 +29,7 @@ void evidence_done(struct evidence *evidence)
 	moment_done(&evidence->after);
 	json_decref(evidence->programs);
 	free(evidence->ended_early);
+	free(evidence->disable_trouble);
 	*evidence = (struct evidence){0};
 }
 
@@ -128,6 +129,7 @@ int evidence_read(struct sv json, struct evidence *ret_evidence, struct ktstr_er
 		.programs = increments(start, during),
 		.has_timeout = json_is_integer(json_object_get(root, "watchdog_timeout_ms")),
 		.watchdog_timeout_ms = number_of(json_object_get(root, "watchdog_timeout_ms")),
+		.disable_trouble = word_of(json_object_get(root, "disable_trouble")),
 		.ended_early = word_of(json_object_get(root, "ended_early")),
 		.ended_ns = number_of(json_object_get(root, "ended_ns")),
 	};
@@ -262,6 +264,11 @@ bool evidence_judge(const struct evidence *evidence, const struct test_plan *pla
 	AUTO(free) char *what = NULL;
 	size_t others;
 
+	if (evidence->disable_trouble)
+		outcome_note(outcome, "scheduler %s was not switched off: %s", plan_scheduler_name(plan),
+			     evidence->disable_trouble);
+	if (plan->scheduler.enable.len)
+		return true;        /* what it leaves in the kernel is its own */
 	if (!name)
 		return judge_none_asked(evidence, workers, outcome);
 	if (!evidence->start.ops) {

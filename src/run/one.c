@@ -136,7 +136,7 @@ static void identify(const struct run_config *config, size_t index, struct resul
 		.test = xstrdup(plan->name),
 		.binary = xstrdup(plan->program),
 		.topology = plan->host_only ? NULL : xstrdup(topology),
-		.scheduler = xstrdup(plan->has_scheduler ? plan->scheduler.name : "eevdf"),
+		.scheduler = xstrdup(plan_scheduler_name(plan)),
 		.payload = plan->payload ? xstrdup(plan->payload) : NULL,
 		.mode = xstrdup(plan->host_only ? "host" : vm_mode_name(config->mode)),
 		.seed = run_seed(config, index),
@@ -308,12 +308,13 @@ char *wprof_keep(const struct test_plan *plan, const struct session *session, st
 	return TAKE_PTR(name);
 }
 
-/* With the programs of this host that the plan asks for; config->scheduler and ->wprof are found here. */
+/* With the programs of this host that the plan asks for; config->scheduler, ->busybox and ->wprof are found here. */
 static int make_request(struct request_config config, const struct kernel *kernel, struct buf *ret_request,
 			struct ktstr_error *err)
 {
 	const struct test_plan *plan = config.plan;
 	AUTO(free) char *scheduler = NULL;
+	AUTO(free) char *busybox = NULL;
 	int r = 0;
 
 	if (plan->wprof && !config.shell)
@@ -321,6 +322,9 @@ static int make_request(struct request_config config, const struct kernel *kerne
 	if (r == 0 && plan->has_scheduler)
 		r = scheduler_find(&plan->scheduler, plan->program, &scheduler, err);
 	config.scheduler = scheduler;
+	if (r == 0 && plan->scheduler.enable.len)
+		r = busybox_find(&busybox, err);
+	config.busybox = busybox;
 	if (r == 0 && plan_watchdog_ms(plan))
 		watchdog_find(kernel, (uint32_t)plan_watchdog_ms(plan), &config.watchdog);
 	return r < 0 ? r : request_build(&config, ret_request, err);

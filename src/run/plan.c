@@ -27,6 +27,8 @@ void scheduler_plan_done(struct scheduler_plan *scheduler)
 	strings_done(&scheduler->args);
 	strings_done(&scheduler->sysctls);
 	strings_done(&scheduler->kargs);
+	strings_done(&scheduler->enable);
+	strings_done(&scheduler->disable);
 	flag_plans_done(&scheduler->flags);
 	*scheduler = (struct scheduler_plan){0};
 }
@@ -48,6 +50,11 @@ void test_plan_done(struct test_plan *plan)
 	*plan = (struct test_plan){0};
 }
 DEFINE_AUTO_DONE(struct test_plan, test_plan_done)
+
+const char *plan_scheduler_name(const struct test_plan *plan)
+{
+	return plan->has_scheduler || plan->scheduler.enable.len ? plan->scheduler.name : "eevdf";
+}
 
 uint64_t plan_watchdog_ms(const struct test_plan *plan)
 {
@@ -127,6 +134,10 @@ static int parse_place(json_t *object, struct scheduler_plan *scheduler, struct 
 		r = field_strings(object, "kargs", &scheduler->kargs, err);
 	if (r == 0 && json_object_get(object, "watchdog_timeout_ms"))
 		r = get_u64(object, "watchdog_timeout_ms", &scheduler->watchdog_timeout_ms, err);
+	if (r == 0 && json_object_get(object, "enable"))
+		r = field_strings(object, "enable", &scheduler->enable, err);
+	if (r == 0 && json_object_get(object, "disable"))
+		r = field_strings(object, "disable", &scheduler->disable, err);
 	if (r == 0)
 		r = flags_parse(object, &scheduler->flags, err);
 	return r;
@@ -514,6 +525,8 @@ static int override_plan(struct test_plan *plan, const struct selection *selecti
 		strings_push(&plan->options, xstrdup("--host"));
 		plan->host_only = true;
 		plan->has_scheduler = false;
+		strings_done(&plan->scheduler.enable);
+		plan->scheduler.enable = (struct strings){0};
 	} else if (selection->scheduler) {
 		override_scheduler(plan, selection);
 	}

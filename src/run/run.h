@@ -32,6 +32,7 @@ struct scheduler_plan {
 	bool asked;                   /* by --scheduler, so that KTSTR_SCHEDULER does not count */
 	struct strings args;
 	char *config_file, *cgroup_parent;           /* or NULL */
+	struct strings enable, disable;              /* shell commands: it is built into the kernel */
 	struct strings sysctls, kargs;               /* "key=value"; words of the kernel's command line */
 	uint64_t watchdog_timeout_ms;                /* 0: as it says itself */
 	struct flag_plans flags;                     /* that it has; args get those of the active ones */
@@ -75,6 +76,8 @@ struct test_plan {
 };
 
 void test_plan_done(struct test_plan *plan);
+/* The scheduler's, "eevdf" where nothing else was asked for. */
+const char *plan_scheduler_name(const struct test_plan *plan);
 /* The timeout of sched_ext's watchdog that was declared; 0: none was. */
 uint64_t plan_watchdog_ms(const struct test_plan *plan);
 DEFINE_VEC(test_plans, struct test_plan, test_plan_done)
@@ -248,6 +251,7 @@ struct request_config {
 	const char *scheduler;        /* host path, or NULL */
 	const struct shell *shell;    /* NULL: the plan's test */
 	const char *wprof;            /* host path, or NULL */
+	const char *busybox;          /* host path, when the scheduler has commands */
 	const struct strings *probes; /* functions to probe while the scheduler runs; NULL: none */
 	struct wire_watchdog watchdog;                /* timeout_ms 0: as the scheduler says */
 	enum vm_mode mode;
@@ -358,6 +362,7 @@ struct evidence {
 	json_t *programs;             /* [{name, run_count}] at `during`: increments since `start` */
 	bool has_timeout;
 	uint64_t watchdog_timeout_ms; /* when one was declared: what the kernel had taken */
+	char *disable_trouble;        /* what went wrong when it was switched off, or NULL */
 	char *ended_early;            /* "exit status 1"; NULL: it ran until it was stopped */
 	uint64_t ended_ns;
 };

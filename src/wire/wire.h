@@ -105,6 +105,8 @@ enum wire_type {
 	WIRE_REQ_CGROUP,              /* "/sys/fs/cgroup/workload", made before anything is started */
 
 	WIRE_REQ_WPROF_ENV,           /* "NAME=value" of /bin/wprof; any: run it beside the test */
+	WIRE_REQ_ENABLE,              /* a shell command each, before the test; any: /bin/busybox is there */
+	WIRE_REQ_DISABLE,             /* the same, behind it */
 	WIRE_REQ_WATCHDOG,            /* struct wire_watchdog: a timeout for sched_ext's watchdog */
 
 	/* guest to host */

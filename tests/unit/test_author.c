@@ -377,6 +377,12 @@ TEST(what_a_scheduler_asks_of_the_machine_is_checked)
 			    "kargs: 1025 bytes; the kernel's command line has room for 1024");
 	scheduler_complains((struct ktstr_scheduler){.binary = "b", .config_file = "conf/"},
 			    "config_file must name a file");
+	scheduler_complains((struct ktstr_scheduler){.binary = "b", .enable = KTSTR_ARGS("true")},
+			    "enable is for one that the kernel has built in, and there is a scheduler.binary");
+	scheduler_complains((struct ktstr_scheduler){.disable = KTSTR_ARGS("true")},
+			    "disable: there is no scheduler.enable");
+	scheduler_complains((struct ktstr_scheduler){.enable = KTSTR_ARGS("true", "")},
+			    "enable[1] must not be empty");
 	scheduler_complains((struct ktstr_scheduler){.config_file = "conf"},
 			    "config_file: there is no scheduler.binary to read it");
 }
@@ -452,7 +458,7 @@ TEST(the_host_is_not_changed_for_a_test)
 	test.scheduler = &scheduler;
 	test.host_only = true;
 	complains(&test, "a.c:7: test t: host_only: the host stays as it is, but scheduler s has sysctls, "
-			 "kargs or a cgroup_parent\n");
+			 "kargs, commands or a cgroup_parent\n");
 }
 
 TEST(a_tracer_and_a_second_run_are_described_and_checked)

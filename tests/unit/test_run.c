@@ -106,6 +106,41 @@ TEST(what_a_scheduler_declares_is_in_the_request_in_its_order)
 	CHECK_STR(err.msg, "scheduler s: config_file: /Etc/hostname: No such file or directory");
 }
 
+/* TD-5; whether it scheduled is not for us to say, but that its end went wrong is */
+TEST(commands_of_a_scheduler_are_in_the_request_and_their_trouble_is_noted)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	AUTO(outcome_clear) struct outcome outcome = {0};
+	AUTO(evidence_done) struct evidence evidence = {0};
+	AUTO(buf_done) struct buf request = {0};
+	AUTO(free) char *enable = NULL;
+	AUTO(free) char *disable = NULL;
+	struct ktstr_error err = {0};
+	struct request_config config = {.mode = VM_DET, .nonce = 7, .busybox = "/bin/true"};
+
+	if (plans_parse(sv_of(TEST_JSON("{\"name\":\"s\",\"binary\":null,\"args\":[],"
+					"\"enable\":[\"a 1\",\"b\"],\"disable\":[\"c\"]}")),
+			"/bin/true", &plans, &err) < 0)
+		fail_msg("%s", err.msg);
+	CHECK(!plans.at[0].has_scheduler);
+	CHECK_STR(plan_scheduler_name(&plans.at[0]), "s");
+	strings_done(&plans.at[0].include_files);
+	plans.at[0].include_files = (struct strings){0};
+	config.plan = &plans.at[0];
+	if (request_build(&config, &request, &err) < 0)
+		fail_msg("%s", err.msg);
+	enable = words_of(&request, 7, WIRE_REQ_ENABLE);
+	CHECK_STR(enable, " a 1 b");
+	disable = words_of(&request, 7, WIRE_REQ_DISABLE);
+	CHECK_STR(disable, " c");
+	CHECK_EQ(evidence_read(sv_of("{\"asked\":false,\"disable_trouble\":\"it burns\",\"during\":"
+				     "{\"state\":\"enabled\",\"ops\":\"x\"}}"), &evidence, NULL), 0);
+	CHECK(evidence_judge(&evidence, &plans.at[0], NULL, (struct sv){0}, &outcome));
+	CHECK_EQ(outcome.state, KTSTR_PASS);
+	CHECK_EQ(outcome.details.len, 1);
+	CHECK_STR(outcome.details.at[0].text, "scheduler s was not switched off: it burns");
+}
+
 #define FLAGGED                                                                                    \
 	"{\"schema\":1,\"tests\":[{\"name\":\"a_test\",\"file\":\"a.c\",\"line\":1,"              \
 	"\"topology\":\"1n1l1c1t\",\"memory_mib\":300,\"duration_ms\":2000,"                       \

@@ -101,6 +101,19 @@ KTSTR_TEST(flags_reach_the_scheduler, .scheduler = &flagged, .duration_ms = 300,
 					 (struct ktstr_cgroup){.name = "cg_0", .workers = 2});
 }
 
+/* the commands of a kernel with a scheduler of its own; this one has none, but a shell writes to files */
+KTSTR_SCHEDULER(built_in, .enable = KTSTR_ARGS("echo 34567 > /proc/sys/kernel/threads-max",
+					       "n=$(cat /proc/sys/kernel/threads-max) && echo $n > /switched_on"),
+		.disable = KTSTR_ARGS("true"));
+KTSTR_TEST(one_that_is_built_in_is_switched_on, .scheduler = &built_in, .duration_ms = 300)
+{
+	int r = expect("/switched_on", "34567\n", verdict, err);
+
+	return r < 0 ? r
+		     : ktstr_run_cgroups(ctx, verdict, err,
+					 (struct ktstr_cgroup){.name = "cg_0", .workers = 2});
+}
+
 KTSTR_SCHEDULER(plain, .sysctls = KTSTR_SYSCTLS({"kernel.threads-max", "23456"}), .cgroup_parent = PARENT,
 		.kargs = KTSTR_ARGS("audit=0", "ktstr_marker=1"));
 KTSTR_TEST(eevdf_has_sysctls_and_arguments_too, .scheduler = &plain, .duration_ms = 300)
