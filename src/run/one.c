@@ -337,6 +337,9 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 	const struct test_plan *plan = run_plan(config, index);
 	AUTO(template_done) struct template template = {.lock_fd = -1};
 	AUTO(buf_done) struct buf request = {0};
+	AUTO(free) char *with_halt = dumped && dumped->halt
+					     ? xasprintf("%s,%s", plugin ?: dumped->plugin, dumped->halt)
+					     : NULL;
 	AUTO(free) char *cmdline = extra_cmdline(plan, plan->wprof && !shell);
 	struct stage_arg stage_arg = {.config = config, .index = index};
 	const struct request_config request_config = {
@@ -363,8 +366,8 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 			.cmdline_extra = cmdline,
 			.verbose = config->verbose_kernel,
 			.dir = dir,
-			.plugin = plugin,
-			.halts = dumped && dumped->halt,
+			.plugin = with_halt ?: plugin,
+			.halts = with_halt != NULL,
 			.shell = shell && !shell->command,
 			.shell_fd = shell ? shell->terminal_fd : -1,
 		},

@@ -72,7 +72,8 @@ struct dumped {
 	bool wants_load_end;          /* look when the load ends, if nothing went wrong until then */
 	bool ends_run;                /* this run is only there to be looked at */
 	bool had_test;                /* a body has begun */
-	char *halt;                   /* for vm_config.plugin: it halts where sched_ext loses its scheduler */
+	/* NULL, or for vm_config.plugin: it halts where sched_ext loses its scheduler, with this option */
+	char *plugin, *halt;
 };
 void dumped_done(struct dumped *dumped);
 DEFINE_AUTO_DONE(struct dumped, dumped_done)

@@ -78,9 +78,9 @@ int trace_halt_find(const struct kernel *kernel, struct trace_halt *ret_halt, st
 	return r;
 }
 
-char *trace_halt_option(const struct trace_halt *halt, const char *plugin, int fd)
+char *trace_halt_option(const struct trace_halt *halt, int fd)
 {
-	return xasprintf("%s,halt=%d:%llx:%llx:%llx:%llx", plugin, fd, (unsigned long long)halt->queue,
+	return xasprintf("halt=%d:%llx:%llx:%llx:%llx", fd, (unsigned long long)halt->queue,
 			 (unsigned long long)halt->function, (unsigned long long)halt->offset,
 			 (unsigned long long)halt->leave);
 }

@@ -58,8 +58,8 @@ int trace_halt_find(const struct kernel *kernel, struct trace_halt *ret_halt,
 /* The same from the bytes. */
 int trace_halt_make(const struct buf *vmlinux, const struct buf *btf, struct trace_halt *ret_halt,
 		    struct ktstr_error *err);
-/* For vm_config.plugin; fd: of the socket, in QEMU. The caller's. */
-char *trace_halt_option(const struct trace_halt *halt, const char *plugin, int fd);
+/* The plugin's option; fd: of the socket, in QEMU. The caller's. */
+char *trace_halt_option(const struct trace_halt *halt, int fd);
 
 /* --- read.c
  * --------------------------------------------------------------------------------------------- */

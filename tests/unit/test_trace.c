@@ -617,8 +617,8 @@ TEST(a_halt_is_where_the_kernel_queues_the_end_of_its_scheduler)
 	CHECK_EQ(halt.function, WRITER_TEXT + 0x200);
 	CHECK_EQ(halt.leave, WRITER_TEXT + 0x100);
 	CHECK_EQ(halt.offset, 16);
-	option = trace_halt_option(&(struct trace_halt){0xa, 0xb, 0x10, 0xc}, "/x.so", 6);
-	CHECK_STR(option, "/x.so,halt=6:a:b:10:c");
+	option = trace_halt_option(&(struct trace_halt){0xa, 0xb, 0x10, 0xc}, 6);
+	CHECK_STR(option, "halt=6:a:b:10:c");
 }
 
 TEST(a_halt_is_found_in_kernels_with_other_names)

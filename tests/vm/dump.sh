@@ -89,6 +89,13 @@ same_again quit "$broken"
 check "det: the second dump of it is the same to the last byte" $?
 run 1 -m det --exact quit -f json --dump never "$broken" && [ "$(jq -r '.tests[0].outcome_digest' "$work/out")" = "$digest" ]
 check "det: the same failure without a dump" $?
+run 1 -m det --exact quit -f json --dump always "$broken" && [ ! -e "$dir/dump" ] && cmp "$dump" "$work/one" 2>>"$work/err" &&
+	[ "$(jq -r '.tests[0].outcome_digest' "$work/out")" = "$digest" ]
+check "det: looked at in the run that is judged, it is the same dump, and the run goes on as it did" $?
+run 1 -m tcg --exact quit -f json "$broken"
+holds '.reason == "sched_ext is about to put the scheduler out" and .scheduler.exit_kind == 1025 and
+	any(.vcpu_regs[]; .at == "irq_work_queue+0x0") and all(.tasks[] | select(.cgroup == "/ktstr/cg_0"); .class == "ext")'
+check "tcg: an error is looked at before anything is done about it" $?
 run 1 -m det --exact stalled -f json "$broken" && holds '.reason == "sched_ext is about to put the scheduler out" and
 	([.tasks[] | select(.cgroup == "/ktstr/cg_0" and .class == "ext" and .state == "runnable" and (.on_cpu | not) and .scx.dsq == null)] | length == 2)'
 check "a stall leaves both workers runnable and off their CPUs" $?

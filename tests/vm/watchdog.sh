@@ -7,17 +7,11 @@ ktstr=$1 watchdog=$2
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs
-n=0
+. "$(dirname "$0")/../tap.sh"
 
-check() { # words, status
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		jq -c '.tests[].outcome | [.details, .scheduler]' "$work/out" 2>/dev/null | cut -c1-4000 | sed 's/^/# /'
-		tail -n 5 "$work/err" | sed 's/^/# /'
-	fi
+said() {
+	jq -c '.tests[].outcome | [.details, .scheduler]' "$work/out" 2>/dev/null | cut -c1-4000
+	tail -n 5 "$work/err"
 }
 run() { # status, arguments
 	local want=$1 have
@@ -45,4 +39,4 @@ check "a fair one stays for longer than that" $?
 run 1 -m tcg --exact shorter && between 600 1500 "$(waited_ms)" &&
 	outcome '.scheduler.watchdog_timeout_ms == 600' >/dev/null
 check "tcg: the same" $?
-echo "1..$n"
+plan
