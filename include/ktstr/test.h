@@ -70,6 +70,13 @@ struct ktstr_sysctl {
 	const char *key, *value;
 };
 
+/* A feature of a scheduler that tests and `ktstr test --flags` switch on. */
+struct ktstr_flag {
+	const char *name;
+	const char *const *args;          /* KTSTR_ARGS("--steal"), behind all others; or NULL */
+	const char *const *requires;      /* names of flags that come with it, or NULL */
+};
+
 struct ktstr_scheduler {
 	const char *name;
 	/*
@@ -78,10 +85,18 @@ struct ktstr_scheduler {
 	 */
 	const char *binary;
 	/*
+	 * One that the kernel has built in: shell commands (busybox) that switch it on before the body starts,
+	 * and off behind it, KTSTR_ARGS("echo 1 > /sys/kernel/my_sched/enable"), in their order, as root in the
+	 * guest. There is no binary then, and whether it scheduled is not judged: the body may.
+	 */
+	const char *const *enable, *const *disable;
+	/*
 	 * KTSTR_ARGS("-v", "--slice-us", "2000"). They come behind what the fields below add, and before
 	 * the test's extra_sched_args.
 	 */
 	const char *const *args;
+	/* KTSTR_FLAGS({.name = "llc", .args = KTSTR_ARGS("--llc")}) */
+	const struct ktstr_flag *flags;
 	/* A host file that it reads: packed as /include-files/NAME, and told as --config PATH. */
 	const char *config_file;
 	/*
@@ -93,6 +108,11 @@ struct ktstr_scheduler {
 	const struct ktstr_sysctl *sysctls;
 	/* Kernel arguments, KTSTR_ARGS("preempt=full"): a guest that boots with others is another template. */
 	const char *const *kargs;
+	/*
+	 * 1..30000: sched_ext's watchdog puts it out when a runnable task has waited for so long, whatever
+	 * its sched_ext_ops.timeout_ms says. 0: as the scheduler says.
+	 */
+	unsigned watchdog_timeout_ms;
 	const char *topology;             /* "1n2l4c2t": nodes, LLCs in all, cores per LLC, threads */
 	unsigned numa_nodes, llcs, cores, threads;        /* each overrides its part of .topology */
 	struct ktstr_checks checks;
@@ -125,6 +145,9 @@ struct ktstr_test {
 	int line;
 	const struct ktstr_scheduler *scheduler;          /* NULL: EEVDF */
 	const char *const *extra_sched_args;
+	const char *const *required_flags;                /* of the scheduler, always on: KTSTR_ARGS("llc") */
+	const char *const *excluded_flags;                /* with one of these on, the test is left out */
+	unsigned watchdog_timeout_ms;     /* 0: the scheduler's */
 	/* The machine: what is not set comes from the scheduler, then from 1n1l2c1t. */
 	const char *topology;
 	unsigned numa_nodes, llcs, cores, threads;
@@ -160,6 +183,7 @@ struct ktstr_test {
 };
 
 #define KTSTR_ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define KTSTR_FLAGS(...) ((const struct ktstr_flag[]){__VA_ARGS__, {NULL, NULL, NULL}})
 #define KTSTR_SYSCTLS(...) ((const struct ktstr_sysctl[]){__VA_ARGS__, {NULL, NULL}})
 
 /* A later value of a field replaces the default that the macro sets first; that is the point here. */

@@ -23,6 +23,8 @@
 #define AUTHOR_NAME_MAX 128          /* it becomes part of file names */
 #define AUTHOR_DURATION_MS_MAX 3600000u
 #define AUTHOR_TIMEOUT_MS_MAX 86400000u
+#define AUTHOR_WATCHDOG_MS_MAX 30000u
+#define AUTHOR_FLAGS_DEPTH 8                 /* of flags that require flags */
 #define AUTHOR_MEMORY_MIB_MAX (1u << 20)
 #define AUTHOR_WORKERS_MAX 4096u
 #define AUTHOR_KARGS_MAX 1024        /* x86's COMMAND_LINE_SIZE is 2048, and ours come first */

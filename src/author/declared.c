@@ -254,6 +254,78 @@ static void check_cgroup_parent(struct complaints *complaints, const char *path)
 				     "/sys/fs/cgroup/workload");
 }
 
+static const struct ktstr_flag *find_flag(const struct ktstr_scheduler *scheduler, const char *name)
+{
+	for (const struct ktstr_flag *flag = scheduler ? scheduler->flags : NULL; flag && flag->name; flag++) {
+		if (strcmp(flag->name, name) == 0)
+			return flag;
+	}
+	return NULL;
+}
+
+/* It is a word of the list that --flags takes. */
+static void check_flags(struct complaints *complaints, const struct ktstr_scheduler *scheduler)
+{
+	for (size_t i = 0; scheduler->flags && scheduler->flags[i].name; i++) {
+		const struct ktstr_flag *flag = &scheduler->flags[i];
+
+		check_name(complaints, "scheduler.flags: a name", flag->name);
+		if (strchr(flag->name, ','))
+			complain(complaints, "scheduler.flags[%zu]: a name must not contain ','", i);
+		if (find_flag(scheduler, flag->name) != flag)
+			complain(complaints, "scheduler.flags[%zu]: there is another %s", i, flag->name);
+		check_words(complaints, "scheduler.flags: args", flag->args);
+		for (const char *const *name = flag->requires; name && *name; name++) {
+			if (!find_flag(scheduler, *name))
+				complain(complaints, "scheduler.flags[%zu]: it requires %s, which is none of them",
+					 i, *name);
+		}
+	}
+}
+
+static bool flag_needs(const struct ktstr_scheduler *scheduler, const char *name, const char *other, int depth)
+{
+	const struct ktstr_flag *flag = find_flag(scheduler, name);
+
+	if (strcmp(name, other) == 0)
+		return true;
+	for (const char *const *next = flag ? flag->requires : NULL; next && *next && depth < AUTHOR_FLAGS_DEPTH; next++) {
+		if (flag_needs(scheduler, *next, other, depth + 1))
+			return true;
+	}
+	return false;
+}
+
+static void check_flags_of_test(struct complaints *complaints)
+{
+	const struct ktstr_test *test = complaints->test;
+
+	for (const char *const *name = test->required_flags; name && *name; name++) {
+		if (!find_flag(test->scheduler, *name))
+			complain(complaints, "required_flags: its scheduler has no flag %s", *name);
+		for (const char *const *other = test->excluded_flags; other && *other; other++) {
+			if (flag_needs(test->scheduler, *name, *other, 0))
+				complain(complaints, "flag %s is excluded, and %s, which is required, %s", *other,
+					 *name, strcmp(*name, *other) ? "needs it" : "is the same");
+		}
+	}
+	for (const char *const *name = test->excluded_flags; name && *name; name++) {
+		if (!find_flag(test->scheduler, *name))
+			complain(complaints, "excluded_flags: its scheduler has no flag %s", *name);
+	}
+}
+
+static void check_built_in(struct complaints *complaints, const struct ktstr_scheduler *scheduler)
+{
+	check_words(complaints, "scheduler.enable", scheduler->enable);
+	check_words(complaints, "scheduler.disable", scheduler->disable);
+	if (scheduler->enable && scheduler->binary)
+		complain(complaints, "scheduler.enable is for one that the kernel has built in, and there is a "
+				     "scheduler.binary");
+	if (scheduler->disable && !scheduler->enable)
+		complain(complaints, "scheduler.disable: there is no scheduler.enable");
+}
+
 /* What makes the machine another one; on the host that is not for a test to do. */
 static void check_place(struct complaints *complaints, const struct ktstr_scheduler *scheduler)
 {
@@ -266,9 +338,19 @@ static void check_place(struct complaints *complaints, const struct ktstr_schedu
 	if (scheduler->config_file && !scheduler->binary)
 		complain(complaints, "scheduler.config_file: there is no scheduler.binary to read it");
 	if (complaints->test->host_only &&
-	    (scheduler->sysctls || scheduler->kargs || scheduler->cgroup_parent))
-		complain(complaints, "host_only: the host stays as it is, but scheduler %s has sysctls, kargs "
-				     "or a cgroup_parent", scheduler->name ?: "(no name)");
+	    (scheduler->sysctls || scheduler->kargs || scheduler->cgroup_parent || scheduler->enable))
+		complain(complaints, "host_only: the host stays as it is, but scheduler %s has sysctls, kargs, "
+				     "commands or a cgroup_parent", scheduler->name ?: "(no name)");
+}
+
+/* More than 30 s the kernel does not take (SCX_WATCHDOG_MAX_TIMEOUT, kernel/sched/ext.c). */
+static void check_watchdog(struct complaints *complaints, const char *field, unsigned timeout_ms,
+			   const struct ktstr_scheduler *scheduler)
+{
+	if (timeout_ms > AUTHOR_WATCHDOG_MS_MAX)
+		complain(complaints, "%s must be at most %u, not %u", field, AUTHOR_WATCHDOG_MS_MAX, timeout_ms);
+	if (timeout_ms && !(scheduler && scheduler->binary))
+		complain(complaints, "%s: there is no scheduler.binary that sched_ext could watch", field);
 }
 
 static void check_scheduler(struct complaints *complaints, const struct ktstr_scheduler *scheduler)
@@ -276,6 +358,9 @@ static void check_scheduler(struct complaints *complaints, const struct ktstr_sc
 	check_name(complaints, "scheduler.name", scheduler->name);
 	check_checks(complaints, "scheduler.", &scheduler->checks);
 	check_place(complaints, scheduler);
+	check_flags(complaints, scheduler);
+	check_built_in(complaints, scheduler);
+	check_watchdog(complaints, "scheduler.watchdog_timeout_ms", scheduler->watchdog_timeout_ms, scheduler);
 	if (!scheduler->binary)
 		return;
 	if (scheduler->binary[0] == '\0')
@@ -344,7 +429,9 @@ static void check_test(struct complaints *complaints)
 		complain(complaints, "auto_repro must be KTSTR_ON or KTSTR_OFF, not %u", test->auto_repro);
 	check_expectation(complaints, test->expect_kind);
 	check_words(complaints, "include_files", test->include_files);
+	check_watchdog(complaints, "watchdog_timeout_ms", test->watchdog_timeout_ms, test->scheduler);
 	check_payloads(complaints);
+	check_flags_of_test(complaints);
 	if (test->scheduler)
 		check_scheduler(complaints, test->scheduler);
 	else if (test->extra_sched_args)

@@ -15,6 +15,11 @@
  *      "scheduler":null or {"name":"my_sched", "binary":null or "scx_my_sched", "args":["-v"],
  *        "config_file":null or "my.conf", "cgroup_parent":null or "/sys/fs/cgroup/workload",
  *        "sysctls":["kernel.panic_on_warn=1"], "kargs":["preempt=full"]}}]}
+ *
+ * A scheduler and a test each have "watchdog_timeout_ms":800 where it is set, and where there are any a
+ * scheduler "flags":[{"name":"steal", "args":["--steal"], "requires":["llc"]}] and a test
+ * "required_flags":["steal"], "excluded_flags":[]. One that is built into the kernel has
+ * "enable":["echo 1 > /sys/..."] and "disable":[].
  */
 #include "author/author.h"
 
@@ -78,6 +83,26 @@ static void put_sysctls(struct json_out *json, const struct ktstr_sysctl *sysctl
 	jout_end(json);
 }
 
+static void put_list(struct json_out *json, const char *key, const char *const *words)
+{
+	jout_array(json, key);
+	put_words(json, words);
+	jout_end(json);
+}
+
+static void put_flags(struct json_out *json, const struct ktstr_flag *flags)
+{
+	jout_array(json, "flags");
+	for (; flags->name; flags++) {
+		jout_object(json, NULL);
+		jout_string(json, "name", flags->name);
+		put_list(json, "args", flags->args);
+		put_list(json, "requires", flags->requires);
+		jout_end(json);
+	}
+	jout_end(json);
+}
+
 static void put_scheduler(struct json_out *json, const struct ktstr_test *test)
 {
 	const struct ktstr_scheduler *scheduler = test->scheduler;
@@ -99,6 +124,14 @@ static void put_scheduler(struct json_out *json, const struct ktstr_test *test)
 	jout_array(json, "kargs");
 	put_words(json, scheduler->kargs);
 	jout_end(json);
+	if (scheduler->flags)
+		put_flags(json, scheduler->flags);
+	if (scheduler->enable)
+		put_list(json, "enable", scheduler->enable);
+	if (scheduler->disable)
+		put_list(json, "disable", scheduler->disable);
+	if (scheduler->watchdog_timeout_ms)
+		jout_u64(json, "watchdog_timeout_ms", scheduler->watchdog_timeout_ms);
 	jout_end(json);
 }
 
@@ -174,6 +207,12 @@ static void put_test(struct json_out *json, const struct ktstr_test *test)
 		jout_bool(json, "ctprof", true);
 	if (test->auto_repro == KTSTR_OFF)
 		jout_bool(json, "auto_repro", false);
+	if (test->required_flags)
+		put_list(json, "required_flags", test->required_flags);
+	if (test->excluded_flags)
+		put_list(json, "excluded_flags", test->excluded_flags);
+	if (test->watchdog_timeout_ms)
+		jout_u64(json, "watchdog_timeout_ms", test->watchdog_timeout_ms);
 	put_scheduler(json, test);
 	jout_end(json);
 }

@@ -29,6 +29,8 @@ const char drive_help_load[] =
 	"what runs\n"
 	"      --scheduler BIN         under this sched_ext scheduler; eevdf: the kernel's own\n"
 	"      --scheduler-arg A       an argument for it; may be there more than once\n"
+	"      --flags A,B             of the declared schedulers, beside those that tests require; tests\n"
+	"                              that exclude one, or whose scheduler has none, are left out\n"
 	"      --duration S            seconds of load, such as 0.5, in scenarios that leave it open\n"
 	"      --workers N             workers a cgroup, where the scenario leaves it open\n"
 	"      --work-type W           what they do, where the scenario leaves it open (SpinWait, ...)\n\n";
@@ -148,6 +150,9 @@ int drive_take_option(int option, struct drive_options *options)
 		return 0;
 	case DRIVE_OPT_WORK_TYPE:
 		return take_work_type(optarg, options);
+	case DRIVE_OPT_FLAGS:
+		options->selection.flags = optarg;
+		return 0;
 	case DRIVE_OPT_HOST:
 		options->selection.on_host = true;
 		return 0;

@@ -42,6 +42,7 @@ enum {
 	DRIVE_OPT_DURATION_MS,
 	DRIVE_OPT_WORKERS,
 	DRIVE_OPT_WORK_TYPE,
+	DRIVE_OPT_FLAGS,
 	DRIVE_OPT_HOST,
 	DRIVE_OPT_HELP,
 	DRIVE_OPT_END,
@@ -71,6 +72,7 @@ enum {
 	{"workers", required_argument, NULL, DRIVE_OPT_WORKERS},                                   \
 	{"work-type", required_argument, NULL, DRIVE_OPT_WORK_TYPE},                               \
 	{"ktstr-work-type", required_argument, NULL, DRIVE_OPT_WORK_TYPE},                         \
+	{"flags", required_argument, NULL, DRIVE_OPT_FLAGS},                                       \
 	{"host", no_argument, NULL, DRIVE_OPT_HOST},                                               \
 	{"verbose", no_argument, NULL, 'v'},                                                       \
 	{"help", no_argument, NULL, DRIVE_OPT_HELP}

@@ -17,6 +17,7 @@ static int take_options(int argc, char **argv, struct drive_options *options, st
 		{"duration-ms", required_argument, NULL, DRIVE_OPT_DURATION_MS},
 		{"workers", required_argument, NULL, DRIVE_OPT_WORKERS},
 		{"work-type", required_argument, NULL, DRIVE_OPT_WORK_TYPE},
+		{"flags", required_argument, NULL, DRIVE_OPT_FLAGS},
 		{"host", no_argument, NULL, DRIVE_OPT_HOST},
 		{NULL, 0, NULL, 0},
 	};

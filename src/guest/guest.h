@@ -98,6 +98,8 @@ struct request {
 	char *cgroup;                         /* or NULL */
 	struct strings wprof_env;             /* empty: no wprof */
 	struct strings tracer_env;            /* empty: no tracer */
+	struct strings enable, disable;       /* commands of a scheduler that the kernel has built in */
+	struct wire_watchdog watchdog;        /* timeout_ms 0: as the scheduler says */
 };
 
 void request_done(struct request *request);
@@ -124,6 +126,22 @@ void ext_programs_to_json(struct json_out *json, const char *key);
 void ext_to_json(struct json_out *json, const char *key, const struct ext_state *state);
 
 int uevent_open(struct ktstr_error *err);             /* a socket that wakes at kernel events */
+
+/* --- watchdog.c: a timeout that is not the scheduler's own ------------------------------------------------ */
+
+/*
+ * Start the scheduler as config says, watched by *ret_keeper: when it hands sched_ext its operations,
+ * their timeout is changed, and the keeper ends. Where that fails the scheduler goes on as it is, and
+ * config's stderr has the words. Both are children of the caller.
+ */
+int watchdog_spawn(const struct wire_watchdog *watchdog, const struct spawn_config *config,
+		   struct child *ret_scheduler, struct child *ret_keeper, struct ktstr_error *err);
+
+/* What the operations of the loaded scheduler say now, by their map; false: none is to be found. */
+bool watchdog_read(const struct wire_watchdog *watchdog, uint32_t *ret_timeout_ms);
+
+/* What those two processes do first; for main(), when it is not PID 1. Returns an exit status. */
+int watchdog_main(int argc, char **argv);
 
 /* --- shell.c: what a shell wants more than a test ------------------------------------------------------ */
 

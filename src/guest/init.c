@@ -69,7 +69,7 @@ static int set_up(struct card *card, struct request *ret_request, struct ktstr_e
 		r = machine_set_sysctls("/proc/sys", &request.sysctls, err);
 	if (r == 0 && request.cgroup)
 		r = dir_make(request.cgroup, 0755, err);
-	if (r == 0 && request.shell)
+	if (r == 0 && (request.shell || request.enable.len))
 		r = shell_install_applets(err);
 	if (r < 0) {
 		card_trouble(card, r == -ENOMEM ? WIRE_TROUBLE_OUT_OF_MEMORY : WIRE_TROUBLE_SETUP, r,
@@ -105,12 +105,14 @@ static void outrank_all(void)
 		fprintf(stderr, "ktstr-init: no SCHED_FIFO: %s\n", strerror(errno));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct ktstr_error err = {0};
 	uint64_t boot_ns = clock_ns();
 	struct card card;
 
+	if (getpid() != 1)
+		return watchdog_main(argc, argv);
 	umask(0);
 	outrank_all();
 	if (machine_mount_early(&err) < 0 || card_open(&card, &err) < 0) {

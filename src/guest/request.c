@@ -18,6 +18,8 @@ void request_done(struct request *request)
 	free(request->cgroup);
 	strings_done(&request->wprof_env);
 	strings_done(&request->tracer_env);
+	strings_done(&request->enable);
+	strings_done(&request->disable);
 }
 
 static bool path_is_plain(const char *path)
@@ -136,11 +138,22 @@ static int take(struct request *request, const char *root, uint32_t type, struct
 	case WIRE_REQ_TRACER_ENV:
 		take_word(&request->tracer_env, payload);
 		return 0;
+	case WIRE_REQ_ENABLE:
+		take_word(&request->enable, payload);
+		return 0;
+	case WIRE_REQ_DISABLE:
+		take_word(&request->disable, payload);
+		return 0;
 	case WIRE_REQ_RUN:
 		if (payload.len != sizeof(request->run))
 			return error_set(err, -EBADMSG, "request: run conditions of %zu bytes",
 					 payload.len);
 		memcpy(&request->run, payload.data, sizeof(request->run));
+		return 0;
+	case WIRE_REQ_WATCHDOG:
+		if (payload.len != sizeof(request->watchdog))
+			return error_set(err, -EBADMSG, "request: a watchdog of %zu bytes", payload.len);
+		memcpy(&request->watchdog, payload.data, sizeof(request->watchdog));
 		return 0;
 	case WIRE_REQ_SHELL:
 		if (payload.len != sizeof(request->shell))

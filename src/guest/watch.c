@@ -39,7 +39,10 @@ struct watch {
 	int epoll_fd, kmsg_fd, uevent_fd, result_fd;
 	int terminal_fd;                           /* of a shell, or -1 */
 	struct stream streams[WIRE_STREAM_COUNT];
-	struct child scheduler, test, disturber, wprof;
+	struct child scheduler, test, disturber, wprof, keeper, command;
+	int log_fd;                                /* commands write to it, or -1 */
+	int command_status;
+	char *disable_trouble;                     /* or NULL */
 	struct tracer tracer;
 	int scheduler_status, test_status;         /* of waitpid(); -1 while it runs */
 	uint64_t scheduler_ended_ns;
@@ -49,6 +52,8 @@ struct watch {
 	struct buf result_bytes;
 	struct buf oom;                            /* the kernel's words when it killed something */
 	struct ext_state before, start, during, after;
+	bool has_timeout;
+	uint32_t timeout_ms;                       /* of the watchdog, read back once the scheduler had attached */
 	struct buf programs_start, programs_during;    /* JSON arrays */
 };
 
@@ -58,11 +63,15 @@ static void watch_done(struct watch *watch)
 	child_done(&watch->disturber);
 	child_done(&watch->wprof);
 	tracer_done(&watch->tracer);
+	child_done(&watch->keeper);
+	child_done(&watch->command);
 	child_done(&watch->scheduler);
 	for (int i = 0; i < WIRE_STREAM_COUNT; i++)
 		fd_close(watch->streams[i].fd);
 	fd_close(watch->result_fd);
 	fd_close(watch->terminal_fd);
+	fd_close(watch->log_fd);
+	free(watch->disable_trouble);
 	fd_close(watch->kmsg_fd);
 	fd_close(watch->uevent_fd);
 	fd_close(watch->epoll_fd);
@@ -90,11 +99,14 @@ static int watch_init(struct watch *watch, struct card *card, const struct reque
 		.request = request,
 		.result_fd = -1,
 		.terminal_fd = -1,
+		.log_fd = -1,
 		.scheduler = CHILD_NONE,
 		.test = CHILD_NONE,
 		.disturber = CHILD_NONE,
 		.wprof = CHILD_NONE,
 		.tracer = TRACER_NONE,
+		.keeper = CHILD_NONE,
+		.command = CHILD_NONE,
 		.scheduler_status = -1,
 		.test_status = -1,
 		.result_bytes = {.max = RESULT_MAX + 4096},
@@ -280,6 +292,8 @@ static void dispatch(struct watch *watch, int fd)
 		note_scheduler_end(watch);
 	else if (fd == watch->tracer.fd)
 		tracer_read(&watch->tracer, watch->card);
+	else if (fd == watch->command.pid_fd)
+		(void)child_wait(&watch->command, DEADLINE_NEVER, &watch->command_status);
 	else
 		for (int i = 0; i < WIRE_STREAM_COUNT; i++)
 			if (fd == watch->streams[i].fd)
@@ -354,16 +368,20 @@ static const char **make_argv(const struct strings *words)
 }
 
 /* PID 1 spares itself from the kernel's out-of-memory killer; what it starts must not inherit that. */
+static void do_not_spare(const struct child *child)
+{
+	AUTO(free) char *path = xasprintf("/proc/%d/oom_score_adj", child->pid);
+
+	(void)file_poke(AT_FDCWD, path, "0", NULL);        /* it may have ended already */
+}
+
 static int spawn(const struct spawn_config *config, struct child *ret_child, struct ktstr_error *err)
 {
-	AUTO(free) char *path = NULL;
 	int r = child_spawn(config, ret_child, err);
 
-	if (r < 0)
-		return r;
-	path = xasprintf("/proc/%d/oom_score_adj", ret_child->pid);
-	(void)file_poke(AT_FDCWD, path, "0", NULL);        /* it may have ended already */
-	return 0;
+	if (r == 0)
+		do_not_spare(ret_child);
+	return r;
 }
 
 static int start_scheduler(struct watch *watch, struct ktstr_error *err)
@@ -378,9 +396,12 @@ static int start_scheduler(struct watch *watch, struct ktstr_error *err)
 	if (r < 0)
 		return r;
 	config.stdout_fd = config.stderr_fd = log_fd;
-	r = spawn(&config, &watch->scheduler, err);
+	r = watch->request->watchdog.timeout_ms
+		    ? watchdog_spawn(&watch->request->watchdog, &config, &watch->scheduler, &watch->keeper, err)
+		    : child_spawn(&config, &watch->scheduler, err);
 	if (r < 0)
 		return r;
+	do_not_spare(&watch->scheduler);
 	return listen_to(watch, watch->scheduler.pid_fd, err);
 }
 
@@ -425,8 +446,72 @@ static int run_scheduler(struct watch *watch, struct ktstr_error *err)
 		serve(watch, deadline_earlier(deadline, deadline_in(TICK_NS)));
 	}
 	programs_into(&watch->programs_start);
+	child_done(&watch->keeper);
+	if (watch->request->watchdog.timeout_ms)
+		watch->has_timeout = watchdog_read(&watch->request->watchdog, &watch->timeout_ms);
 	return 0;
 }
+
+/* --- a scheduler that the kernel has built in ---------------------------------------------------- */
+
+/* Until it has ended well; what it writes is the scheduler's log. */
+static int run_command(struct watch *watch, const char *command, struct ktstr_error *err)
+{
+	const char *const argv[] = {"/bin/sh", "-c", command, NULL};
+	AUTO(free) const char **env = make_env(&watch->request->scheduler_env, NULL);
+	struct spawn_config config = {.argv = argv, .env = env, .dir = "/", .stdin_fd = -1,
+				      .stdout_fd = watch->log_fd, .stderr_fd = watch->log_fd};
+	struct deadline deadline = deadline_in(watch->request->run.attach_ns);
+	AUTO(buf_done) struct buf how = {0};
+	int r = spawn(&config, &watch->command, err);
+
+	if (r == 0)
+		r = listen_to(watch, watch->command.pid_fd, err);
+	if (r < 0)
+		return r;
+	while (watch->command.pid && !deadline_passed(deadline))
+		serve(watch, deadline);
+	if (watch->command.pid) {
+		child_done(&watch->command);
+		return error_set(err, -ETIMEDOUT, "command `%s` did not end within %.1f s", command,
+				 (double)watch->request->run.attach_ns / NS_PER_S);
+	}
+	status_describe(watch->command_status, &how);
+	return watch->command_status == 0 ? 0
+					  : error_set(err, -EIO, "command `%s`: %s", command, buf_text(&how));
+}
+
+static int enable(struct watch *watch, struct ktstr_error *err)
+{
+	int r;
+
+	card_stage(watch->card, WIRE_STAGE_SCHEDULER);
+	r = make_pipe(watch, &watch->streams[WIRE_SCHEDULER_LOG].fd, &watch->log_fd, err);
+	vec_each(command, &watch->request->enable) {
+		if (r == 0)
+			r = run_command(watch, *command, err);
+	}
+	if (r == 0)
+		return 0;
+	drain(watch);
+	card_trouble(watch->card, WIRE_TROUBLE_SCHEDULER_DIED, r,
+		     "the scheduler that is built in was not switched on: %s", err->msg);
+	return -ECANCELED;
+}
+
+/* All of them: the machine is of no more use, but what they say is worth a note. */
+static void disable(struct watch *watch)
+{
+	vec_each(command, &watch->request->disable) {
+		struct ktstr_error err = {0};
+
+		if (run_command(watch, *command, &err) < 0 && !watch->disable_trouble)
+			watch->disable_trouble = xstrdup(err.msg);
+	}
+	drain(watch);
+}
+
+/* --- the test ------------------------------------------------------------------------------------ */
 
 static int start_test(struct watch *watch, struct ktstr_error *err)
 {
@@ -699,6 +784,10 @@ static void put_scheduler_state(struct watch *watch)
 	jout_raw(&json, "programs_start", watch->programs_start.len ? &watch->programs_start : NULL);
 	jout_raw(&json, "programs_during",
 		 watch->programs_during.len ? &watch->programs_during : NULL);
+	if (watch->disable_trouble)
+		jout_string(&json, "disable_trouble", watch->disable_trouble);
+	if (watch->has_timeout)
+		jout_u64(&json, "watchdog_timeout_ms", watch->timeout_ms);
 	if (asked && !watch->stopping_scheduler && watch->scheduler_status != -1) {
 		status_describe(watch->scheduler_status, &how);
 		jout_string(&json, "ended_early", buf_text(&how));
@@ -724,6 +813,8 @@ int watch_run(struct card *card, const struct request *request, struct ktstr_err
 	ext_read(&watch.before);
 	if (request->scheduler_argv.len)
 		r = run_scheduler(&watch, err);
+	else if (request->enable.len)
+		r = enable(&watch, err);
 	if (r == 0)
 		r = request->shell ? run_shell(&watch, err) : run_test(&watch, err);
 	card_stage(card, WIRE_STAGE_TEARDOWN);
@@ -731,6 +822,7 @@ int watch_run(struct card *card, const struct request *request, struct ktstr_err
 	finish_wprof(&watch);
 	if (!request->shell)
 		put_steps(&watch);
+	disable(&watch);
 	stop_scheduler(&watch);
 	put_scheduler_state(&watch);
 	done = (struct wire_done){

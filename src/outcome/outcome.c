@@ -30,6 +30,7 @@ void result_done(struct result *result)
 	strings_done(&result->identity.options);
 	strings_done(&result->identity.sysctls);
 	strings_done(&result->identity.kargs);
+	strings_done(&result->identity.active_flags);
 	outcome_done(&result->outcome);
 	free(result->run.id);
 	free(result->run.dir);

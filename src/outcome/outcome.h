@@ -44,6 +44,7 @@ struct identity {
 	char *kernel_package;          /* name and version of the distribution's, when fetched */
 	char *project_commit;          /* of the test program's source: "1417582-dirty" */
 	struct strings sysctls;        /* "key=value" that PID 1 set, in order */
+	struct strings active_flags;   /* of the scheduler */
 	struct strings kargs;          /* what the kernel's command line had more */
 	char *template_key;            /* of the template that it was cloned from; NULL: booted from cold */
 };

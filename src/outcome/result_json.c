@@ -89,6 +89,7 @@ static void add_identity(json_t *json, const struct identity *identity)
 	json_object_set_new(json, "options", strings_to_json(&identity->options));
 	json_object_set_new(json, "kernel_release", string_or_null(identity->kernel_release));
 	json_object_set_new(json, "kernel_package", string_or_null(identity->kernel_package));
+	json_object_set_new(json, "active_flags", strings_to_json(&identity->active_flags));
 	json_object_set_new(json, "sysctls", strings_to_json(&identity->sysctls));
 	json_object_set_new(json, "kargs", strings_to_json(&identity->kargs));
 	json_object_set_new(json, "project_commit", string_or_null(identity->project_commit));

@@ -29,6 +29,7 @@ void evidence_done(struct evidence *evidence)
 	moment_done(&evidence->after);
 	json_decref(evidence->programs);
 	free(evidence->ended_early);
+	free(evidence->disable_trouble);
 	*evidence = (struct evidence){0};
 }
 
@@ -126,6 +127,9 @@ int evidence_read(struct sv json, struct evidence *ret_evidence, struct ktstr_er
 		.run_count_start = count_of(start, NULL),
 		.run_count_during = count_of(during, NULL),
 		.programs = increments(start, during),
+		.has_timeout = json_is_integer(json_object_get(root, "watchdog_timeout_ms")),
+		.watchdog_timeout_ms = number_of(json_object_get(root, "watchdog_timeout_ms")),
+		.disable_trouble = word_of(json_object_get(root, "disable_trouble")),
 		.ended_early = word_of(json_object_get(root, "ended_early")),
 		.ended_ns = number_of(json_object_get(root, "ended_ns")),
 	};
@@ -143,16 +147,21 @@ json_t *evidence_to_json(const struct evidence *evidence, struct sv kernel_log)
 {
 	size_t len = kernel_log.len < KERNEL_LOG_MAX ? kernel_log.len : KERNEL_LOG_MAX;
 	AUTO(free) char *log = xstrndup(kernel_log.data ?: "", len);
+	json_t *all;
 
 	for (char *at = log; *at; at++)
 		if (*at != '\n' && (*at < 0x20 || *at > 0x7e))
 			*at = '?';
-	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:O?, s:s?, s:s}", "asked", evidence->asked,
-			 "before", moment_to_json(&evidence->before), "start",
-			 moment_to_json(&evidence->start), "during",
-			 moment_to_json(&evidence->during), "after",
-			 moment_to_json(&evidence->after), "programs", evidence->programs,
-			 "ended_early", evidence->ended_early, "kernel_log", log);
+	all = json_pack("{s:b, s:o, s:o, s:o, s:o, s:O?, s:s?, s:s}", "asked", evidence->asked,
+			"before", moment_to_json(&evidence->before), "start",
+			moment_to_json(&evidence->start), "during",
+			moment_to_json(&evidence->during), "after",
+			moment_to_json(&evidence->after), "programs", evidence->programs,
+			"ended_early", evidence->ended_early, "kernel_log", log);
+	if (evidence->has_timeout)
+		json_object_set_new(all, "watchdog_timeout_ms",
+				    json_integer((json_int_t)evidence->watchdog_timeout_ms));
+	return all;
 }
 
 /* --- judging ------------------------------------------------------------------------------------------ */
@@ -232,6 +241,22 @@ static bool judge_none_asked(const struct evidence *evidence, const json_t *work
 	return others == 0 && !evidence->during.ops;
 }
 
+/* TD-16: a timeout that could not be set is said, and the test goes on with the scheduler's own. */
+static void note_timeout(const struct evidence *evidence, const struct test_plan *plan, struct outcome *outcome)
+{
+	unsigned long long wanted = plan_watchdog_ms(plan), found = evidence->watchdog_timeout_ms;
+
+	if (!wanted || (evidence->has_timeout && found == wanted))
+		return;
+	if (evidence->has_timeout)
+		outcome_note(outcome, "watchdog_timeout_ms %llu has no effect: scheduler %s has %llu; its log may "
+				      "say why", wanted, plan->scheduler.name, found);
+	else
+		outcome_note(outcome, "watchdog_timeout_ms %llu has no effect: no operations of sched_ext were found "
+				      "in the guest, or this kernel's type information does not have their "
+				      "timeout_ms", wanted);
+}
+
 bool evidence_judge(const struct evidence *evidence, const struct test_plan *plan,
 		    const json_t *workers, struct sv kernel_log, struct outcome *outcome)
 {
@@ -239,12 +264,18 @@ bool evidence_judge(const struct evidence *evidence, const struct test_plan *pla
 	AUTO(free) char *what = NULL;
 	size_t others;
 
+	if (evidence->disable_trouble)
+		outcome_note(outcome, "scheduler %s was not switched off: %s", plan_scheduler_name(plan),
+			     evidence->disable_trouble);
+	if (plan->scheduler.enable.len)
+		return true;        /* what it leaves in the kernel is its own */
 	if (!name)
 		return judge_none_asked(evidence, workers, outcome);
 	if (!evidence->start.ops) {
 		/* it never attached; judge.c has said so in the guest's words */
 		return false;
 	}
+	note_timeout(evidence, plan, outcome);
 	if (evidence->ended_early || !still_loaded(&evidence->start, &evidence->during)) {
 		what = evidence->ended_early
 			       ? xasprintf("scheduler %s ended during the test (%s)", name,

@@ -415,6 +415,28 @@ static int put_scheduler(struct packer *packer, const struct request_config *con
 	vec_each(word, &config->plan->scheduler.args)
 		put_word(packer, WIRE_REQ_SCHEDULER, *word);
 	put_env(packer, WIRE_REQ_SCHEDULER_ENV, &library_dirs);
+	if (config->watchdog.timeout_ms)
+		put(packer, WIRE_REQ_WATCHDOG, &config->watchdog, sizeof(config->watchdog));
+	return 0;
+}
+
+static void put_words(struct packer *packer, uint32_t type, const struct strings *words)
+{
+	vec_each(word, words)
+		put_word(packer, type, *word);
+}
+
+/* The shell of the commands that switch a scheduler on and off that the kernel has built in. */
+static int put_commands(struct packer *packer, const struct request_config *config, struct ktstr_error *err)
+{
+	AUTO(strings_done) struct strings library_dirs = {0};
+	int r = config->busybox ? pack_program(packer, config->busybox, "/bin/busybox", &library_dirs, err) : 0;
+
+	if (r < 0 || !config->busybox)
+		return r;
+	put_words(packer, WIRE_REQ_ENABLE, &config->plan->scheduler.enable);
+	put_words(packer, WIRE_REQ_DISABLE, &config->plan->scheduler.disable);
+	put_env(packer, WIRE_REQ_SCHEDULER_ENV, &library_dirs);
 	return 0;
 }
 
@@ -470,6 +492,8 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 		r = put_scheduler(&packer, config, err);
 	if (r == 0 && config->tracer)
 		r = put_tracer(&packer, config->tracer, err);
+	if (r == 0)
+		r = put_commands(&packer, config, err);
 	if (r == 0 && config->wprof)
 		r = put_wprof(&packer, config->wprof, err);
 	vec_each(name, &plan->include_files) {

@@ -136,7 +136,7 @@ static void identify(const struct run_config *config, size_t index, struct resul
 		.test = xstrdup(plan->name),
 		.binary = xstrdup(plan->program),
 		.topology = plan->host_only ? NULL : xstrdup(topology),
-		.scheduler = xstrdup(plan->has_scheduler ? plan->scheduler.name : "eevdf"),
+		.scheduler = xstrdup(plan_scheduler_name(plan)),
 		.payload = plan->payload ? xstrdup(plan->payload) : NULL,
 		.mode = xstrdup(plan->host_only ? "host" : vm_mode_name(config->mode)),
 		.seed = run_seed(config, index),
@@ -156,6 +156,8 @@ static void identify(const struct run_config *config, size_t index, struct resul
 		strings_push(&result->identity.sysctls, xstrdup(*word));
 	vec_each(word, &plan->scheduler.kargs)
 		strings_push(&result->identity.kargs, xstrdup(*word));
+	vec_each(word, &plan->active_flags)
+		strings_push(&result->identity.active_flags, xstrdup(*word));
 	result->run = (struct run_record){
 		.id = xstrdup(config->dir->id),
 		.started_unix_ns = clock_unix_ns(),
@@ -306,11 +308,13 @@ char *wprof_keep(const struct test_plan *plan, const struct session *session, st
 	return TAKE_PTR(name);
 }
 
-/* With the programs of this host that the plan asks for; config->scheduler and ->wprof are found here. */
-static int make_request(struct request_config config, struct buf *ret_request, struct ktstr_error *err)
+/* With the programs of this host that the plan asks for; config->scheduler, ->busybox and ->wprof are found here. */
+static int make_request(struct request_config config, const struct kernel *kernel, struct buf *ret_request,
+			struct ktstr_error *err)
 {
 	const struct test_plan *plan = config.plan;
 	AUTO(free) char *scheduler = NULL;
+	AUTO(free) char *busybox = NULL;
 	int r = 0;
 
 	if (plan->wprof && !config.shell)
@@ -318,6 +322,11 @@ static int make_request(struct request_config config, struct buf *ret_request, s
 	if (r == 0 && plan->has_scheduler)
 		r = scheduler_find(&plan->scheduler, plan->program, &scheduler, err);
 	config.scheduler = scheduler;
+	if (r == 0 && plan->scheduler.enable.len)
+		r = busybox_find(&busybox, err);
+	config.busybox = busybox;
+	if (r == 0 && plan_watchdog_ms(plan))
+		watchdog_find(kernel, (uint32_t)plan_watchdog_ms(plan), &config.watchdog);
 	return r < 0 ? r : request_build(&config, ret_request, err);
 }
 
@@ -328,6 +337,10 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 	const struct test_plan *plan = run_plan(config, index);
 	AUTO(template_done) struct template template = {.lock_fd = -1};
 	AUTO(buf_done) struct buf request = {0};
+	const char *plugin = traced ? traced->option : NULL;
+	AUTO(free) char *with_halt = dumped && dumped->halt
+					     ? xasprintf("%s,%s", plugin ?: dumped->plugin, dumped->halt)
+					     : NULL;
 	AUTO(free) char *cmdline = extra_cmdline(plan, plan->wprof && !shell);
 	struct stage_arg stage_arg = {.config = config, .index = index};
 	const struct request_config request_config = {
@@ -355,7 +368,8 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 			.cmdline_extra = cmdline,
 			.verbose = config->verbose_kernel,
 			.dir = dir,
-			.plugin = traced ? traced->option : NULL,
+			.plugin = with_halt ?: plugin,
+			.halts = with_halt != NULL,
 			.shell = shell && !shell->command,
 			.shell_fd = shell ? shell->terminal_fd : -1,
 		},
@@ -373,7 +387,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 		.on_stage = on_stage,
 		.arg = &stage_arg,
 	};
-	int r = make_request(request_config, &request, err);
+	int r = make_request(request_config, config->kernel, &request, err);
 
 	if (r < 0)
 		return r;
@@ -512,7 +526,7 @@ int run_check(const struct run_config *config, struct ktstr_error *err)
 
 		if (request_config.plan->host_only || !can_run(config, request_config.plan, &skipped.outcome))
 			continue;
-		r = make_request(request_config, &request, err);
+		r = make_request(request_config, config->kernel, &request, err);
 		if (r < 0)
 			return error_wrap(err, r, "test %s", request_config.plan->name);
 	}

@@ -35,6 +35,12 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 char *wprof_keep(const struct test_plan *plan, const struct session *session, struct result *result,
 		 bool repro);
 
+/*
+ * How to have sched_ext's watchdog wait for so long. Without type information that says so: zeroed,
+ * and a line in the log.
+ */
+void watchdog_find(const struct kernel *kernel, uint32_t timeout_ms, struct wire_watchdog *ret_watchdog);
+
 /* What a traced guest needs beside the rest; empty while it is not traced. */
 struct traced {
 	char *dir;                    /* of the test's artefacts: trace.plan, trace.raw, trace.pb */
@@ -44,6 +50,9 @@ struct traced {
 };
 void traced_done(struct traced *traced);
 DEFINE_AUTO_DONE(struct traced, traced_done)
+
+/* The plugin for this QEMU; the caller's string. */
+int plugin_find(const struct qemu *qemu, char **ret_path, struct ktstr_error *err);
 
 /* Whether and how to trace this run. Errors: it must be traced and cannot be. */
 int traced_prepare(const struct run_config *config, size_t index, const char *dir,
@@ -67,6 +76,8 @@ struct dumped {
 	bool wants_load_end;          /* look when the load ends, if nothing went wrong until then */
 	bool ends_run;                /* this run is only there to be looked at */
 	bool had_test;                /* a body has begun */
+	/* NULL, or for vm_config.plugin: it halts where sched_ext loses its scheduler, with this option */
+	char *plugin, *halt;
 };
 void dumped_done(struct dumped *dumped);
 DEFINE_AUTO_DONE(struct dumped, dumped_done)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "run/fields.h"
 #include "run/run.h"
 #include "run/steps.h"
 #include "run/wprof.h"
@@ -26,6 +27,9 @@ void scheduler_plan_done(struct scheduler_plan *scheduler)
 	strings_done(&scheduler->args);
 	strings_done(&scheduler->sysctls);
 	strings_done(&scheduler->kargs);
+	strings_done(&scheduler->enable);
+	strings_done(&scheduler->disable);
+	flag_plans_done(&scheduler->flags);
 	*scheduler = (struct scheduler_plan){0};
 }
 
@@ -38,11 +42,26 @@ void test_plan_done(struct test_plan *plan)
 	scheduler_plan_done(&plan->scheduler);
 	strings_done(&plan->wprof_args);
 	strings_done(&plan->include_files);
+	strings_done(&plan->required_flags);
+	strings_done(&plan->excluded_flags);
+	strings_done(&plan->active_flags);
 	strings_done(&plan->overrides);
 	strings_done(&plan->options);
 	*plan = (struct test_plan){0};
 }
 DEFINE_AUTO_DONE(struct test_plan, test_plan_done)
+
+const char *plan_scheduler_name(const struct test_plan *plan)
+{
+	return plan->has_scheduler || plan->scheduler.enable.len ? plan->scheduler.name : "eevdf";
+}
+
+uint64_t plan_watchdog_ms(const struct test_plan *plan)
+{
+	if (!plan->has_scheduler)
+		return 0;
+	return plan->watchdog_timeout_ms ?: plan->scheduler.watchdog_timeout_ms;
+}
 
 /* --- the description -------------------------------------------------------------------------------- */
 
@@ -51,7 +70,7 @@ static int bad_field(const char *field, struct ktstr_error *err)
 	return error_set(err, -EBADMSG, "field \"%s\" is missing or of the wrong type", field);
 }
 
-static int get_string(json_t *object, const char *field, char **ret, struct ktstr_error *err)
+int field_string(json_t *object, const char *field, char **ret, struct ktstr_error *err)
 {
 	json_t *value = json_object_get(object, field);
 
@@ -85,8 +104,7 @@ static int get_bool(json_t *object, const char *field, bool *ret, struct ktstr_e
 	return 0;
 }
 
-static int get_strings(json_t *object, const char *field, struct strings *ret,
-		       struct ktstr_error *err)
+int field_strings(json_t *object, const char *field, struct strings *ret, struct ktstr_error *err)
 {
 	json_t *list = json_object_get(object, field), *word;
 	size_t i;
@@ -107,13 +125,21 @@ static int parse_place(json_t *object, struct scheduler_plan *scheduler, struct 
 	int r = 0;
 
 	if (json_object_get(object, "config_file"))
-		r = get_string(object, "config_file", &scheduler->config_file, err);
+		r = field_string(object, "config_file", &scheduler->config_file, err);
 	if (r == 0 && json_object_get(object, "cgroup_parent"))
-		r = get_string(object, "cgroup_parent", &scheduler->cgroup_parent, err);
+		r = field_string(object, "cgroup_parent", &scheduler->cgroup_parent, err);
 	if (r == 0 && json_object_get(object, "sysctls"))
-		r = get_strings(object, "sysctls", &scheduler->sysctls, err);
+		r = field_strings(object, "sysctls", &scheduler->sysctls, err);
 	if (r == 0 && json_object_get(object, "kargs"))
-		r = get_strings(object, "kargs", &scheduler->kargs, err);
+		r = field_strings(object, "kargs", &scheduler->kargs, err);
+	if (r == 0 && json_object_get(object, "watchdog_timeout_ms"))
+		r = get_u64(object, "watchdog_timeout_ms", &scheduler->watchdog_timeout_ms, err);
+	if (r == 0 && json_object_get(object, "enable"))
+		r = field_strings(object, "enable", &scheduler->enable, err);
+	if (r == 0 && json_object_get(object, "disable"))
+		r = field_strings(object, "disable", &scheduler->disable, err);
+	if (r == 0)
+		r = flags_parse(object, &scheduler->flags, err);
 	return r;
 }
 
@@ -124,11 +150,11 @@ static int parse_scheduler(json_t *object, struct test_plan *plan, struct ktstr_
 
 	if (json_is_null(scheduler))
 		return 0;
-	r = get_string(scheduler, "name", &plan->scheduler.name, err);
+	r = field_string(scheduler, "name", &plan->scheduler.name, err);
 	if (r == 0)
-		r = get_string(scheduler, "binary", &plan->scheduler.binary, err);
+		r = field_string(scheduler, "binary", &plan->scheduler.binary, err);
 	if (r == 0)
-		r = get_strings(scheduler, "args", &plan->scheduler.args, err);
+		r = field_strings(scheduler, "args", &plan->scheduler.args, err);
 	if (r == 0)
 		r = parse_place(scheduler, &plan->scheduler, err);
 	if (r == 0 && !plan->scheduler.name)
@@ -170,7 +196,7 @@ static int parse_expectation(json_t *object, struct test_plan *plan, struct ktst
 	int r = get_bool(object, "expect_err", &plan->expect_err, err);
 
 	if (r == 0)
-		r = get_string(object, "expect_kind", &kind, err);
+		r = field_string(object, "expect_kind", &kind, err);
 	if (r == 0 && kind && !kind_parse(sv_of(kind), &plan->expect_kind))
 		return error_set(err, -EBADMSG, "expect_kind \"%s\" is no kind", kind);
 	return r;
@@ -179,7 +205,7 @@ static int parse_expectation(json_t *object, struct test_plan *plan, struct ktst
 static int parse_machine(json_t *object, struct test_plan *plan, struct ktstr_error *err)
 {
 	AUTO(free) char *topology = NULL;
-	int r = get_string(object, "topology", &topology, err);
+	int r = field_string(object, "topology", &topology, err);
 
 	if (r == 0)
 		r = get_u64(object, "memory_mib", &plan->memory_mib, err);
@@ -238,13 +264,13 @@ static int parse_wprof(json_t *object, struct test_plan *plan, struct ktstr_erro
 
 	plan->wprof = json_is_true(json_object_get(object, "wprof"));
 	if (json_object_get(object, "wprof_args"))
-		r = get_string(object, "wprof_args", &args, err);
+		r = field_string(object, "wprof_args", &args, err);
 	return r == 0 && args ? wprof_args_split(args, &plan->wprof_args, err) : r;
 }
 
 static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error *err)
 {
-	int r = get_string(object, "name", &plan->name, err);
+	int r = field_string(object, "name", &plan->name, err);
 
 	if (r < 0)
 		return r;
@@ -265,15 +291,21 @@ static int parse_plan(json_t *object, struct test_plan *plan, struct ktstr_error
 	if (r == 0)
 		r = get_bool(object, "ignored", &plan->ignored, err);
 	if (r == 0)
-		r = get_strings(object, "include_files", &plan->include_files, err);
+		r = field_strings(object, "include_files", &plan->include_files, err);
 	if (r == 0 && json_object_get(object, "payload"))
-		r = get_string(object, "payload", &plan->payload, err);
+		r = field_string(object, "payload", &plan->payload, err);
 	if (r == 0)
 		r = parse_expectation(object, plan, err);
 	if (r == 0)
 		r = parse_checks(object, plan, err);
 	if (r == 0)
 		r = parse_scheduler(object, plan, err);
+	if (r == 0 && json_object_get(object, "watchdog_timeout_ms"))
+		r = get_u64(object, "watchdog_timeout_ms", &plan->watchdog_timeout_ms, err);
+	if (r == 0 && json_object_get(object, "required_flags"))
+		r = field_strings(object, "required_flags", &plan->required_flags, err);
+	if (r == 0 && json_object_get(object, "excluded_flags"))
+		r = field_strings(object, "excluded_flags", &plan->excluded_flags, err);
 	if (r == 0)
 		r = parse_trace_checks(object, &plan->trace_checks, err);
 	plan->no_auto_repro = json_is_false(json_object_get(object, "auto_repro"));
@@ -425,6 +457,8 @@ static void override_scheduler(struct test_plan *plan, const struct selection *s
 	vec_each(arg, &selection->scheduler_args)
 		push_option(plan, "--scheduler-arg", *arg);
 	scheduler_plan_done(&plan->scheduler);
+	strings_done(&plan->required_flags);        /* another scheduler has flags of its own */
+	plan->required_flags = (struct strings){0};
 	plan->scheduler = (struct scheduler_plan){
 		.name = xstrdup(base_name(selection->scheduler)),
 		.binary = own ? NULL : xstrdup(selection->scheduler),
@@ -462,18 +496,45 @@ static void override_load(struct test_plan *plan, const struct selection *select
 	}
 }
 
+/* Some test's scheduler must have each. */
+static int check_flags(const struct test_plans *plans, const struct selection *selection,
+		       struct ktstr_error *err)
+{
+	struct sv rest = sv_of(selection->flags ?: "");
+
+	while (rest.len) {
+		struct sv name = sv_split(&rest, ',');
+		bool found = false;
+
+		vec_each(plan, plans)
+			vec_each(flag, &plan->scheduler.flags)
+				found = found || sv_eq(name, flag->name);
+		if (!found)
+			return error_set(err, -ENOENT, "no scheduler of these tests has a flag %.*s", SV_ARG(name));
+	}
+	return 0;
+}
+
+/* 1: it is to run; 0: not with these flags. */
 static int override_plan(struct test_plan *plan, const struct selection *selection,
 			 struct ktstr_error *err)
 {
+	int r;
+
 	if (selection->on_host) {
 		strings_push(&plan->options, xstrdup("--host"));
 		plan->host_only = true;
 		plan->has_scheduler = false;
+		strings_done(&plan->scheduler.enable);
+		plan->scheduler.enable = (struct strings){0};
 	} else if (selection->scheduler) {
 		override_scheduler(plan, selection);
 	}
 	override_load(plan, selection);
-	return override_machine(plan, selection, err);
+	if (selection->flags && *selection->flags)
+		push_option(plan, "--flags", selection->flags);
+	r = override_machine(plan, selection, err);
+	return r < 0 ? r : flags_activate(plan, selection->flags, err);
 }
 
 int plans_select(struct test_plans *plans, const struct selection *selection,
@@ -482,14 +543,20 @@ int plans_select(struct test_plans *plans, const struct selection *selection,
 	int r = check_names(plans, selection, err);
 	size_t kept = 0;
 
-	for (size_t i = 0; r == 0 && i < plans->len; i++) {
+	if (r == 0)
+		r = check_flags(plans, selection, err);
+	for (size_t i = 0; r >= 0 && i < plans->len; i++) {
 		if (!wanted(&plans->at[i], selection)) {
 			test_plan_done(&plans->at[i]);
 			continue;
 		}
 		if (kept != i)
 			plans->at[kept] = TAKE(plans->at[i], (struct test_plan){0});
-		r = override_plan(&plans->at[kept++], selection, err);
+		r = override_plan(&plans->at[kept], selection, err);
+		if (r == 0)
+			test_plan_done(&plans->at[kept]);
+		else
+			kept++;
 	}
 	if (r < 0)
 		return r;

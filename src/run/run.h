@@ -18,13 +18,24 @@
 
 #define CATALOGUE_PROGRAM "ktstr-catalogue"      /* the test program behind `ktstr run` */
 
+struct flag_plan {
+	char *name;
+	struct strings args, requires;
+	bool active;
+};
+void flag_plan_done(struct flag_plan *flag);
+DEFINE_VEC(flag_plans, struct flag_plan, flag_plan_done)
+
 struct scheduler_plan {
 	char *name;
 	char *binary;                 /* as declared: a path or a name to look up; NULL: EEVDF */
 	bool asked;                   /* by --scheduler, so that KTSTR_SCHEDULER does not count */
 	struct strings args;
 	char *config_file, *cgroup_parent;           /* or NULL */
+	struct strings enable, disable;              /* shell commands: it is built into the kernel */
 	struct strings sysctls, kargs;               /* "key=value"; words of the kernel's command line */
+	uint64_t watchdog_timeout_ms;                /* 0: as it says itself */
+	struct flag_plans flags;                     /* that it has; args get those of the active ones */
 };
 
 void scheduler_plan_done(struct scheduler_plan *scheduler);
@@ -45,6 +56,9 @@ struct test_plan {
 	char *payload;                /* name of the primary one; NULL: none */
 	bool has_scheduler;
 	struct scheduler_plan scheduler;
+	uint64_t watchdog_timeout_ms; /* 0: the scheduler's; plan_watchdog_ms() has what counts */
+	struct strings required_flags, excluded_flags;
+	struct strings active_flags;  /* by plans_select(), in the scheduler's order */
 	struct strings include_files;
 	bool expect_err;
 	enum ktstr_kind expect_kind;  /* KTSTR_KIND_NONE: any */
@@ -62,6 +76,10 @@ struct test_plan {
 };
 
 void test_plan_done(struct test_plan *plan);
+/* The scheduler's, "eevdf" where nothing else was asked for. */
+const char *plan_scheduler_name(const struct test_plan *plan);
+/* The timeout of sched_ext's watchdog that was declared; 0: none was. */
+uint64_t plan_watchdog_ms(const struct test_plan *plan);
 DEFINE_VEC(test_plans, struct test_plan, test_plan_done)
 
 /* Parse what a test program prints for --ktstr-describe. -EBADMSG with words. */
@@ -94,6 +112,7 @@ struct selection {
 	uint64_t duration_ms;
 	uint32_t workers;
 	const char *work_type;
+	const char *flags;            /* "a,b": active beside those that a test requires; NULL: none */
 	bool on_host;                 /* no guests: on this machine, under its own scheduler */
 	bool recorded;                /* words of a record: nobody asked for its machine just now */
 };
@@ -215,6 +234,16 @@ int busybox_find(char **ret_path, struct ktstr_error *err);
 int shell_run(const struct run_config *config, const struct shell *shell, int *ret_wait_status,
 	      struct ktstr_error *err);
 
+/* --- flags.c: features of a scheduler that are switched on ------------------------------------------ */
+
+int flags_parse(json_t *scheduler, struct flag_plans *ret_flags, struct ktstr_error *err);
+/*
+ * Switch on what the test requires and what is wanted ("a,b" or NULL), with what that requires, and
+ * append their arguments. 1; 0: the scheduler does not have one of the wanted, or the test excludes one
+ * that is on.
+ */
+int flags_activate(struct test_plan *plan, const char *wanted, struct ktstr_error *err);
+
 /* --- files.c: what travels into the guest ------------------------------------------------------------ */
 
 struct request_config {
@@ -222,8 +251,10 @@ struct request_config {
 	const char *scheduler;        /* host path, or NULL */
 	const struct shell *shell;    /* NULL: the plan's test */
 	const char *wprof;            /* host path, or NULL */
+	const char *busybox;          /* host path, when the scheduler has commands */
 	const struct strings *probes; /* functions to probe while the scheduler runs; NULL: none */
 	const char *tracer;           /* host path of ktstr-guest-tracer, or NULL */
+	struct wire_watchdog watchdog;                /* timeout_ms 0: as the scheduler says */
 	enum vm_mode mode;
 	uint64_t seed;
 	bool disturb;
@@ -332,6 +363,9 @@ struct evidence {
 	struct ext_moment before, start, during, after;
 	uint64_t run_count_start, run_count_during;  /* of all struct_ops programs */
 	json_t *programs;             /* [{name, run_count}] at `during`: increments since `start` */
+	bool has_timeout;
+	uint64_t watchdog_timeout_ms; /* when one was declared: what the kernel had taken */
+	char *disable_trouble;        /* what went wrong when it was switched off, or NULL */
 	char *ended_early;            /* "exit status 1"; NULL: it ran until it was stopped */
 	uint64_t ended_ns;
 };

@@ -371,6 +371,23 @@ static int on_qemu_end(struct follow *follow)
 	return end_with(follow, SESSION_QEMU_ENDED, buf_take(&how));
 }
 
+/*
+ * The plugin asks: sched_ext has lost its scheduler, but has done nothing about it yet. A scheduler that
+ * goes when its test is over, or before that has begun, is nothing to look at.
+ */
+static int on_halt(struct follow *follow)
+{
+	bool error = vm_halt_word(follow->vm) == TRACE_HALT_ERROR;
+	bool in_test = follow->session->stage == WIRE_STAGE_TEST && !follow->session->has_result;
+
+	if ((error || in_test) &&
+	    show_frozen(follow, error ? "sched_ext is about to put the scheduler out"
+				      : "the scheduler leaves before the test has ended"))
+		return end_with(follow, SESSION_DONE, NULL);
+	vm_go_on(follow->vm);
+	return 0;
+}
+
 /* A kernel without a driver for the pvpanic port reboots when it has died: its memory is still there. */
 static int on_off(struct follow *follow, struct ktstr_error *err)
 {
@@ -429,6 +446,8 @@ static int step(struct follow *follow, struct ktstr_error *err)
 		return on_pause(follow, err);
 	case VM_OFF:
 		return on_off(follow, err);
+	case VM_HALTED:
+		return on_halt(follow);
 	case VM_ENDED:
 		return on_qemu_end(follow);
 	case VM_CANCELLED:

@@ -38,6 +38,14 @@ static bool is_judged(const struct ktstr_trace_checks *checks)
 	       checks->max_run_delay_us > 0 || checks->max_run_delay_p99_us > 0;
 }
 
+int plugin_find(const struct qemu *qemu, char **ret_path, struct ktstr_error *err)
+{
+	if (qemu->number < QEMU_NUMBER_MIN)
+		return error_set(err, -ENOTSUP, "QEMU %s has no plugins that read memory: 10.0 or later is needed",
+				 qemu->version);
+	return trace_plugin_find(ret_path, err);
+}
+
 /* --- before --------------------------------------------------------------------------------------
  */
 
@@ -70,12 +78,9 @@ static int prepare_plugin(const struct run_config *config, size_t index, struct 
 	if (config->mode == VM_KVM)
 		return error_set(err, -ENOTSUP,
 				 "the QEMU plugin sees nothing of guests under KVM; use --tracer bpf");
-	if (config->qemu->number < QEMU_NUMBER_MIN)
-		return error_set(err, -ENOTSUP, "QEMU %s cannot trace: 10.0 or later is needed",
-				 config->qemu->version);
 	if (strchr(traced->dir, ','))
 		return error_set(err, -EINVAL, "%s: QEMU takes no path with a comma", traced->dir);
-	r = trace_plugin_find(&plugin, err);
+	r = plugin_find(config->qemu, &plugin, err);
 	if (r == 0)
 		r = trace_plan_write(&trace_config, path, &traced->missing, err);
 	if (r == 0)

@@ -11,6 +11,7 @@
 
 #include "symbols/btf_image.h"
 #include "symbols/kallsyms.h"
+#include "trace/fields.h"
 #include "trace/trace.h"
 
 DEFINE_AUTO(struct btf *, btf__free)
@@ -88,8 +89,7 @@ static int64_t find_member(const struct btf *btf, const struct btf_type *type, s
 	return -1;
 }
 
-/* In bytes; -1: there is none. */
-static int64_t find_path(const struct btf *btf, const char *type_name, const char *path)
+int64_t fields_find(const struct btf *btf, const char *type_name, const char *path)
 {
 	int32_t id = btf__find_by_name_kind(btf, type_name, BTF_KIND_STRUCT);
 	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(btf, (uint32_t)id);
@@ -112,10 +112,10 @@ static int find_fields(const struct btf *btf, struct trace_plan *plan, struct kt
 {
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		const struct field *field = &fields[i];
-		int64_t at = find_path(btf, field->type, field->path[0]);
+		int64_t at = fields_find(btf, field->type, field->path[0]);
 
 		if (at < 0 && field->path[1])
-			at = find_path(btf, field->type, field->path[1]);
+			at = fields_find(btf, field->type, field->path[1]);
 		if (at < 0 || at > UINT32_MAX)
 			return error_set(err, -ENODATA, "its struct %s has no %s", field->type,
 					 field->path[0]);
@@ -209,7 +209,7 @@ static int check_found(const struct search *search, char **ret_missing, struct k
 /* Behind the sequence counter, as the compiler aligns what it protects. */
 static int find_timekeeper(const struct btf *btf, struct trace_plan *plan)
 {
-	int64_t at = find_path(btf, "tk_data", "timekeeper"); /* since 6.13 */
+	int64_t at = fields_find(btf, "tk_data", "timekeeper"); /* since 6.13 */
 
 	plan->timekeeper = plan->timekeeper_seq + (uint64_t)(at < 0 ? 8 : at);
 	return 0;
@@ -243,8 +243,7 @@ int trace_plan_make(const struct buf *vmlinux, const struct buf *btf_bytes,
 /* --- files
  * ----------------------------------------------------------------------------------------- */
 
-static int read_vmlinux(const struct kernel *kernel, struct buf *ret_vmlinux,
-			struct ktstr_error *err)
+int fields_read_vmlinux(const struct kernel *kernel, struct buf *ret_vmlinux, struct ktstr_error *err)
 {
 	ret_vmlinux->max = VMLINUX_BYTES_MAX;
 	return kernel->vmlinux
@@ -258,7 +257,7 @@ int trace_plan_write(const struct trace_config *config, const char *path, char *
 	AUTO(buf_done) struct buf vmlinux = {0};
 	AUTO(buf_done) struct buf btf = {0};
 	struct trace_plan plan;
-	int r = read_vmlinux(config->kernel, &vmlinux, err);
+	int r = fields_read_vmlinux(config->kernel, &vmlinux, err);
 
 	if (r == 0)
 		r = btf_from_vmlinux(&vmlinux, &btf, err);

@@ -18,6 +18,10 @@
 
 #include "../../bpf/trace_event.h"
 
+/* Why the plugin stands still and asks the host: one byte on the socket that they share. */
+#define TRACE_HALT_ERROR 'e'  /* sched_ext is about to put its scheduler out */
+#define TRACE_HALT_LEAVES 'l' /* the scheduler goes: it says so, or its process has ended */
+
 #define TRACE_MAGIC "ktstrTR1"
 #define TRACE_MAGIC_BYTES                              \
 	{                                              \

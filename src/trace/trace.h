@@ -44,6 +44,24 @@ int trace_plan_make(const struct buf *vmlinux, const struct buf *btf, struct tra
 /* The plugin's path: KTSTR_TRACE_PLUGIN, or where it was built or installed. The caller's. */
 int trace_plugin_find(char **ret_path, struct ktstr_error *err);
 
+/* --- halt.c
+ * ------------------------------------------------------------------------------------------- */
+
+/* Addresses and an offset; where the plugin halts (trace/record.h, TRACE_HALT_...). */
+struct trace_halt {
+	uint64_t queue, function, offset; /* irq_work_queue(work) with this function in the work */
+	uint64_t leave;			  /* bpf_scx_unreg() */
+};
+
+/* -ENODATA: this kernel lacks something that the message names. */
+int trace_halt_find(const struct kernel *kernel, struct trace_halt *ret_halt,
+		    struct ktstr_error *err);
+/* The same from the bytes. */
+int trace_halt_make(const struct buf *vmlinux, const struct buf *btf, struct trace_halt *ret_halt,
+		    struct ktstr_error *err);
+/* The plugin's option; fd: of the socket, in QEMU. The caller's. */
+char *trace_halt_option(const struct trace_halt *halt, int fd);
+
 /* --- read.c
  * --------------------------------------------------------------------------------------------- */
 

@@ -140,6 +140,7 @@ static int boot_into(const struct template_config *config, const char *dir, stru
 	vm_config.template_dir = dir;
 	vm_config.clone = vm_config.shell = false;
 	vm_config.plugin = NULL;
+	vm_config.halts = false;
 	vm_config.stay_when_off = false;
 	vm_config.dir = config->scratch_dir;
 	say_stage(config, "template boot");

@@ -20,7 +20,7 @@
 #define SAVE_NS (60 * NS_PER_S)
 #define QMP_FD 3                        /* numbers of the descriptors that QEMU gets */
 #define CARD_FD 4
-static_assert(VM_SHELL_FD == CARD_FD + 1, "spawn counts up");
+static_assert(VM_SHELL_FD == CARD_FD + 1 && VM_HALT_FD == VM_SHELL_FD + 1, "spawn counts up");
 
 DEFINE_AUTO(json_t *, json_decref)
 
@@ -28,6 +28,8 @@ struct vm {
 	struct child qemu;
 	struct qmp qmp;
 	char *log_path;
+	int halt_fd;            /* to the plugin, or -1 */
+	char halt_word;
 	int seat;               /* of seat_take(), or -1 */
 	struct still still;     /* det: while the guest runs */
 	bool has_quit;          /* we asked QEMU to end */
@@ -45,6 +47,7 @@ void vm_free(struct vm *vm)
 	child_done(&vm->qemu);
 	qmp_done(&vm->qmp);
 	seat_leave(vm->seat);
+	fd_close(vm->halt_fd);
 	free(vm->log_path);
 	free(vm);
 }
@@ -74,24 +77,43 @@ void vm_describe_end(const struct vm *vm, struct buf *buf)
 		buf_char(buf, ')');
 }
 
+/* QEMU's end of a socket, with the other in *ret_ours. */
+static int make_socket(int *ret_ours, int *ret_theirs, struct ktstr_error *err)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_sys(err, "socketpair for QEMU");
+	*ret_ours = ends[0];
+	*ret_theirs = ends[1];
+	return 0;
+}
+
 static int start_qemu(const struct vm_config *config, struct vm *vm, int qemu_end,
 		      struct ktstr_error *err)
 {
 	AUTO(strings_done) struct strings argv = vm_argv(config, QMP_FD, CARD_FD);
 	AUTO(fd_close) int log_fd =
 		open(vm->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	AUTO(fd_close) int halt_end = -1;
 	struct spawn_config spawn = {
 		.argv = (const char *const *)argv.at,
 		.stdin_fd = -1,
 		.stdout_fd = log_fd,
 		.stderr_fd = log_fd,
-		.keep_fd = {qemu_end, config->card_fd, config->shell_fd},
-		.keep_fd_count = config->shell ? 3 : 2,
+		.keep_fd = {qemu_end, config->card_fd, config->shell ? config->shell_fd : -1},
+		.keep_fd_count = config->halts ? 4 : config->shell ? 3 : 2,
 	};
 	cpu_set_t seat;
+	int r = 0;
 
 	if (log_fd < 0)
 		return error_sys(err, "create %s", vm->log_path);
+	if (config->halts)
+		r = make_socket(&vm->halt_fd, &halt_end, err);
+	if (r < 0)
+		return r;
+	spawn.keep_fd[3] = halt_end;
 	if (config->mode == VM_DET && !config->shell) {
 		vm->seat = seat_take(&seat);
 		spawn.ahead_on = vm->seat >= 0 ? &seat : NULL;
@@ -172,16 +194,17 @@ int vm_start(const struct vm_config *config, struct vm **ret_vm, struct ktstr_er
 	AUTO(vm_free) struct vm *vm = xcalloc(1, sizeof(*vm));
 	AUTO(fd_close) int qemu_end = -1;
 	struct deadline deadline = deadline_in(START_NS);
-	int ends[2], r;
+	int our_end = -1, r;
 
 	vm->qemu = CHILD_NONE;
 	vm->seat = -1;
+	vm->halt_fd = -1;
 	vm->log_path = xasprintf("%s/qemu.log", config->dir);
 	vm->qmp.fd = -1;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return error_sys(err, "socketpair for QMP");
-	qmp_init(&vm->qmp, ends[0]);
-	qemu_end = ends[1];
+	r = make_socket(&our_end, &qemu_end, err);
+	if (r < 0)
+		return r;
+	qmp_init(&vm->qmp, our_end);
 	r = start_qemu(config, vm, qemu_end, err);
 	if (r < 0)
 		return r;
@@ -221,14 +244,34 @@ static int look_at_events(struct vm *vm, enum vm_event *ret_event, struct ktstr_
 	}
 }
 
+/* False: QEMU has closed it, which is no news. */
+static bool hear_halt(struct vm *vm)
+{
+	if (recv(vm->halt_fd, &vm->halt_word, 1, MSG_DONTWAIT) == 1)
+		return true;
+	fd_close(TAKE_FD(vm->halt_fd));
+	return false;
+}
+
+char vm_halt_word(const struct vm *vm)
+{
+	return vm->halt_word;
+}
+
+void vm_go_on(struct vm *vm)
+{
+	(void)send(vm->halt_fd, "", 1, MSG_NOSIGNAL);        /* that QEMU has ended is noticed elsewhere */
+}
+
 int vm_wait(struct vm *vm, struct deadline deadline, int cancel_fd, enum vm_event *ret_event,
 	    struct ktstr_error *err)
 {
 	for (;;) {
-		struct pollfd wait[3] = {
+		struct pollfd wait[4] = {
 			{.fd = vm->qmp.fd, .events = POLLIN},
 			{.fd = vm->qemu.pid_fd, .events = POLLIN},
 			{.fd = cancel_fd, .events = POLLIN},
+			{.fd = vm->halt_fd, .events = POLLIN},
 		};
 		int r = vm->ended ? -ECONNRESET : look_at_events(vm, ret_event, err);
 
@@ -248,10 +291,14 @@ int vm_wait(struct vm *vm, struct deadline deadline, int cancel_fd, enum vm_even
 			*ret_event = VM_NOTHING;
 			return 0;
 		}
-		if (poll(wait, 3, deadline_poll_ms(deadline)) < 0 && errno != EINTR)
+		if (poll(wait, 4, deadline_poll_ms(deadline)) < 0 && errno != EINTR)
 			return error_sys(err, "wait for QEMU");
 		if (wait[2].revents) {
 			*ret_event = VM_CANCELLED;
+			return 0;
+		}
+		if (wait[3].revents && hear_halt(vm)) {
+			*ret_event = VM_HALTED;
 			return 0;
 		}
 	}

@@ -68,11 +68,17 @@ struct vm_config {
 	int shell_fd;
 	/* "FILE,key=value": a QEMU plugin that only looks; no part of a template, whose clones may differ */
 	const char *plugin;
+	/*
+	 * The plugin may make the guest stand still (VM_HALTED): it sends a byte on the socket that QEMU has as
+	 * VM_HALT_FD, and waits for vm_go_on().
+	 */
+	bool halts;
 	/* A guest that powers off or reboots stands still (VM_OFF) instead of ending QEMU; no part of a template */
 	bool stay_when_off;
 };
 
 #define VM_SHELL_FD 5
+#define VM_HALT_FD 6
 
 /* The command line for a config, for execvp(); a pure function of it. Ends with NULL. */
 struct strings vm_argv(const struct vm_config *config, int qmp_fd, int card_fd);
@@ -93,6 +99,7 @@ enum vm_event {
 	VM_NOTHING,          /* the deadline has passed */
 	VM_PAUSED,           /* the pvpanic port was written: a doorbell, or a kernel panic */
 	VM_OFF,              /* the guest powered off or rebooted: it stands still; only with stay_when_off */
+	VM_HALTED,           /* config.plugin stands still: vm_halt_word() */
 	VM_ENDED,            /* QEMU is gone: vm_quit(), or somebody killed it */
 	VM_CANCELLED,        /* cancel_fd became readable */
 };
@@ -101,6 +108,9 @@ enum vm_event {
 int vm_wait(struct vm *vm, struct deadline deadline, int cancel_fd, enum vm_event *ret_event,
 	    struct ktstr_error *err);
 int vm_resume(struct vm *vm, struct ktstr_error *err);
+/* After VM_HALTED: what the plugin said. QEMU's monitor answers, but the guest's threads may wait. */
+char vm_halt_word(const struct vm *vm);
+void vm_go_on(struct vm *vm);
 /* Have QEMU end by itself; VM_ENDED follows. */
 int vm_quit(struct vm *vm, struct ktstr_error *err);
 /* Freeze it at once, whatever the guest does. */

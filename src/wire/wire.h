@@ -107,6 +107,9 @@ enum wire_type {
 
 	WIRE_REQ_WPROF_ENV,           /* "NAME=value" of /bin/wprof; any: run it beside the test */
 	WIRE_REQ_TRACER_ENV,          /* the same of WIRE_TRACER; any: run it from before the scheduler */
+	WIRE_REQ_ENABLE,              /* a shell command each, before the test; any: /bin/busybox is there */
+	WIRE_REQ_DISABLE,             /* the same, behind it */
+	WIRE_REQ_WATCHDOG,            /* struct wire_watchdog: a timeout for sched_ext's watchdog */
 
 	/* guest to host */
 	WIRE_HELLO = 100,             /* struct wire_hello: PID 1 runs and has read the card */
@@ -184,6 +187,15 @@ struct wire_run {
 	uint8_t entropy[32];              /* for the kernel's random pool */
 };
 static_assert(sizeof(struct wire_run) == 64, "the guest may have been built yesterday");
+
+/* Where a struct_ops map of sched_ext has its timeout_ms, and what to make it. */
+struct wire_watchdog {
+	uint32_t timeout_ms;              /* not 0 */
+	uint32_t value_type_id;           /* of the map's values, in the kernel's BTF */
+	uint32_t offset;                  /* of the u32 in a value */
+	uint32_t reserved;
+};
+static_assert(sizeof(struct wire_watchdog) == 16, "the guest may have been built yesterday");
 
 struct wire_hello {
 	uint32_t version;

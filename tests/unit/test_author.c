@@ -377,8 +377,77 @@ TEST(what_a_scheduler_asks_of_the_machine_is_checked)
 			    "kargs: 1025 bytes; the kernel's command line has room for 1024");
 	scheduler_complains((struct ktstr_scheduler){.binary = "b", .config_file = "conf/"},
 			    "config_file must name a file");
+	scheduler_complains((struct ktstr_scheduler){.binary = "b", .enable = KTSTR_ARGS("true")},
+			    "enable is for one that the kernel has built in, and there is a scheduler.binary");
+	scheduler_complains((struct ktstr_scheduler){.disable = KTSTR_ARGS("true")},
+			    "disable: there is no scheduler.enable");
+	scheduler_complains((struct ktstr_scheduler){.enable = KTSTR_ARGS("true", "")},
+			    "enable[1] must not be empty");
 	scheduler_complains((struct ktstr_scheduler){.config_file = "conf"},
 			    "config_file: there is no scheduler.binary to read it");
+}
+
+/* TD-16 */
+TEST(a_watchdog_wants_a_scheduler_and_at_most_30_s)
+{
+	const struct ktstr_scheduler eevdf = {.name = "s"};
+	struct ktstr_scheduler scheduler = {.name = "s", .binary = "b", .watchdog_timeout_ms = 30001};
+	AUTO(buf_done) struct buf out = {0};
+	struct ktstr_test test = good("t");
+	const struct ktstr_test *tests[] = {&test};
+	struct registry registry = registry_of(tests, 1);
+
+	scheduler_complains(scheduler, "watchdog_timeout_ms must be at most 30000, not 30001");
+	scheduler_complains((struct ktstr_scheduler){.watchdog_timeout_ms = 1},
+			    "watchdog_timeout_ms: there is no scheduler.binary that sched_ext could watch");
+	test.watchdog_timeout_ms = 1;
+	complains(&test, "a.c:7: test t: watchdog_timeout_ms: there is no scheduler.binary that sched_ext could watch\n");
+	test.scheduler = &eevdf;
+	complains(&test, "a.c:7: test t: watchdog_timeout_ms: there is no scheduler.binary that sched_ext could watch\n");
+	scheduler.watchdog_timeout_ms = 30000;
+	test.scheduler = &scheduler;
+	author_describe(&registry, &out);
+	CHECK_HAS(buf_text(&out), "\"watchdog_timeout_ms\":1,\"scheduler\":");
+	CHECK_HAS(buf_text(&out), "\"kargs\":[],\"watchdog_timeout_ms\":30000}");
+}
+
+TEST(flags_are_described_and_must_fit_together)
+{
+	const struct ktstr_scheduler good_one = {
+		.name = "s",
+		.binary = "b",
+		.flags = KTSTR_FLAGS({.name = "llc", .args = KTSTR_ARGS("--llc")},
+				     {.name = "steal",
+				      .args = KTSTR_ARGS("--steal", "1"),
+				      .requires = KTSTR_ARGS("llc")}),
+	};
+	struct ktstr_flag bad[] = {{"a", NULL, NULL}, {"a", NULL, NULL}, {NULL, NULL, NULL}};
+	const struct ktstr_scheduler bad_one = {.name = "s", .binary = "b", .flags = bad};
+	AUTO(buf_done) struct buf out = {0};
+	struct ktstr_test test = good("t");
+	const struct ktstr_test *tests[] = {&test};
+	struct registry registry = registry_of(tests, 1);
+
+	test.scheduler = &good_one;
+	test.required_flags = KTSTR_ARGS("steal");
+	author_describe(&registry, &out);
+	CHECK_HAS(buf_text(&out), "\"required_flags\":[\"steal\"],\"scheduler\":");
+	CHECK_HAS(buf_text(&out), "\"flags\":[{\"name\":\"llc\",\"args\":[\"--llc\"],\"requires\":[]},"
+				  "{\"name\":\"steal\",\"args\":[\"--steal\",\"1\"],\"requires\":[\"llc\"]}]");
+	test.excluded_flags = KTSTR_ARGS("llc");
+	complains(&test, "a.c:7: test t: flag llc is excluded, and steal, which is required, needs it\n");
+	test.excluded_flags = KTSTR_ARGS("lcl");
+	complains(&test, "a.c:7: test t: excluded_flags: its scheduler has no flag lcl\n");
+	test.excluded_flags = NULL;
+	test.required_flags = KTSTR_ARGS("borrow");
+	complains(&test, "a.c:7: test t: required_flags: its scheduler has no flag borrow\n");
+	test.required_flags = NULL;
+	test.scheduler = &bad_one;
+	complains(&test, "a.c:7: test t: scheduler.flags[1]: there is another a\n");
+	bad[1] = (struct ktstr_flag){"b", NULL, KTSTR_ARGS("x")};
+	complains(&test, "a.c:7: test t: scheduler.flags[1]: it requires x, which is none of them\n");
+	bad[1] = (struct ktstr_flag){"b,c", NULL, NULL};
+	complains(&test, "a.c:7: test t: scheduler.flags[1]: a name must not contain ','\n");
 }
 
 TEST(the_host_is_not_changed_for_a_test)
@@ -389,7 +458,7 @@ TEST(the_host_is_not_changed_for_a_test)
 	test.scheduler = &scheduler;
 	test.host_only = true;
 	complains(&test, "a.c:7: test t: host_only: the host stays as it is, but scheduler s has sysctls, "
-			 "kargs or a cgroup_parent\n");
+			 "kargs, commands or a cgroup_parent\n");
 }
 
 TEST(a_tracer_and_a_second_run_are_described_and_checked)

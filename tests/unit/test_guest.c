@@ -330,6 +330,24 @@ TEST(a_file_path_that_leaves_its_place_is_refused)
 	}
 }
 
+TEST(a_watchdog_is_taken_whole_or_refused)
+{
+	const struct wire_watchdog watchdog = {.timeout_ms = 800, .value_type_id = 7, .offset = 64};
+
+	for (uint32_t len = 0; len <= sizeof(watchdog); len += 4) {
+		AUTO(buf_done) struct buf frames = {0};
+		AUTO(request_done) struct request request = {0};
+		bool whole = len == sizeof(watchdog);
+
+		put_topology(&frames);
+		wire_put(&frames, NONCE, WIRE_REQ_WATCHDOG, 0, &watchdog, len);
+		wire_put(&frames, NONCE, WIRE_REQ_TEST, 0, "/bin/sh", 7);
+		wire_put(&frames, NONCE, WIRE_REQ_END, 0, NULL, 0);
+		CHECK_EQ(read_frames(&frames, "", &request, NULL), whole ? 0 : -EBADMSG);
+		CHECK_EQ(request.watchdog.offset, whole ? 64 : 0);
+	}
+}
+
 TEST(a_shell_is_of_a_kind_that_we_know)
 {
 	for (uint32_t kind = 0; kind < 4; kind++) {

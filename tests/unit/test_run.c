@@ -80,10 +80,12 @@ TEST(what_a_scheduler_declares_is_in_the_request_in_its_order)
 	if (plans_parse(sv_of(TEST_JSON("{\"name\":\"s\",\"binary\":\"scx_s\",\"args\":[\"-v\"],"
 					"\"config_file\":\"/etc/hostname\","
 					"\"cgroup_parent\":\"/sys/fs/cgroup/w\","
-					"\"sysctls\":[\"a.b=1\",\"c=2 3\"],\"kargs\":[\"x\",\"y=1\"]}")),
+					"\"sysctls\":[\"a.b=1\",\"c=2 3\"],\"kargs\":[\"x\",\"y=1\"],"
+					"\"watchdog_timeout_ms\":800}")),
 			"/bin/true", &plans, &err) < 0)
 		fail_msg("%s", err.msg);
 	CHECK_STR(plans.at[0].scheduler.kargs.at[1], "y=1");
+	CHECK_EQ(plan_watchdog_ms(&plans.at[0]), 800);
 	strings_done(&plans.at[0].include_files);
 	plans.at[0].include_files = (struct strings){0};
 	config.plan = &plans.at[0];
@@ -102,6 +104,89 @@ TEST(what_a_scheduler_declares_is_in_the_request_in_its_order)
 	buf_clear(&request);
 	CHECK_EQ(request_build(&config, &request, &err), -ENOENT);
 	CHECK_STR(err.msg, "scheduler s: config_file: /Etc/hostname: No such file or directory");
+}
+
+/* TD-5; whether it scheduled is not for us to say, but that its end went wrong is */
+TEST(commands_of_a_scheduler_are_in_the_request_and_their_trouble_is_noted)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	AUTO(outcome_clear) struct outcome outcome = {0};
+	AUTO(evidence_done) struct evidence evidence = {0};
+	AUTO(buf_done) struct buf request = {0};
+	AUTO(free) char *enable = NULL;
+	AUTO(free) char *disable = NULL;
+	struct ktstr_error err = {0};
+	struct request_config config = {.mode = VM_DET, .nonce = 7, .busybox = "/bin/true"};
+
+	if (plans_parse(sv_of(TEST_JSON("{\"name\":\"s\",\"binary\":null,\"args\":[],"
+					"\"enable\":[\"a 1\",\"b\"],\"disable\":[\"c\"]}")),
+			"/bin/true", &plans, &err) < 0)
+		fail_msg("%s", err.msg);
+	CHECK(!plans.at[0].has_scheduler);
+	CHECK_STR(plan_scheduler_name(&plans.at[0]), "s");
+	strings_done(&plans.at[0].include_files);
+	plans.at[0].include_files = (struct strings){0};
+	config.plan = &plans.at[0];
+	if (request_build(&config, &request, &err) < 0)
+		fail_msg("%s", err.msg);
+	enable = words_of(&request, 7, WIRE_REQ_ENABLE);
+	CHECK_STR(enable, " a 1 b");
+	disable = words_of(&request, 7, WIRE_REQ_DISABLE);
+	CHECK_STR(disable, " c");
+	CHECK_EQ(evidence_read(sv_of("{\"asked\":false,\"disable_trouble\":\"it burns\",\"during\":"
+				     "{\"state\":\"enabled\",\"ops\":\"x\"}}"), &evidence, NULL), 0);
+	CHECK(evidence_judge(&evidence, &plans.at[0], NULL, (struct sv){0}, &outcome));
+	CHECK_EQ(outcome.state, KTSTR_PASS);
+	CHECK_EQ(outcome.details.len, 1);
+	CHECK_STR(outcome.details.at[0].text, "scheduler s was not switched off: it burns");
+}
+
+#define FLAGGED                                                                                    \
+	"{\"schema\":1,\"tests\":[{\"name\":\"a_test\",\"file\":\"a.c\",\"line\":1,"              \
+	"\"topology\":\"1n1l1c1t\",\"memory_mib\":300,\"duration_ms\":2000,"                       \
+	"\"workers_per_cgroup\":2,\"timeout_ms\":36000,\"expect_err\":false,\"expect_kind\":null,"  \
+	"\"host_only\":false,\"ignored\":false,\"include_files\":[],"                              \
+	"\"required_flags\":[\"llc\"],\"excluded_flags\":[\"slow\"],\"scheduler\":"                 \
+	"{\"name\":\"s\",\"binary\":\"b\",\"args\":[\"-v\"],\"flags\":["                          \
+	"{\"name\":\"steal\",\"args\":[\"--steal\"],\"requires\":[\"deep\"]},"                      \
+	"{\"name\":\"deep\",\"args\":[\"--deep\",\"2\"],\"requires\":[\"llc\",\"steal\"]},"             \
+	"{\"name\":\"slow\",\"args\":[],\"requires\":[]},"                                           \
+	"{\"name\":\"llc\",\"args\":[\"--llc\"],\"requires\":[]}]}}]}"
+
+/* "active: arguments" of the only test with --flags, or "left out" */
+static void flags_become(const char *flags, const char *wanted)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	struct selection selection = {.flags = flags};
+	AUTO(buf_done) struct buf have = {0};
+	struct ktstr_error err = {0};
+
+	CHECK_EQ(plans_parse(sv_of(FLAGGED), "./prog", &plans, NULL), 0);
+	if (plans_select(&plans, &selection, &err) < 0) {
+		CHECK_STR(err.msg, wanted);
+		return;
+	}
+	buf_str(&have, plans.len ? "" : "left out");
+	vec_each(plan, &plans) {
+		vec_each(name, &plan->active_flags)
+			buf_printf(&have, "%s ", *name);
+		buf_char(&have, ':');
+		vec_each(arg, &plan->scheduler.args)
+			buf_printf(&have, " %s", *arg);
+		vec_each(option, &plan->options)
+			buf_printf(&have, " [%s]", *option);
+	}
+	CHECK_STR(buf_text(&have), wanted);
+}
+
+TEST(flags_bring_their_arguments_and_what_they_require)
+{
+	flags_become(NULL, "llc : -v --llc");
+	flags_become("", "llc : -v --llc");
+	flags_become("llc", "llc : -v --llc [--flags] [llc]");
+	flags_become("steal", "steal deep llc : -v --steal --deep 2 --llc [--flags] [steal]");
+	flags_become("llc,slow", "left out");
+	flags_become("deep,other", "no scheduler of these tests has a flag other");
 }
 
 #define WITH_CHECKS(checks) TEST_JSON("null,\"checks\":" checks)
@@ -227,6 +312,35 @@ TEST(a_larger_topology_brings_its_memory)
 #define PROGRAMS(count) "[{\"name\":\"enqueue\",\"run_count\":" count "}]"
 #define WORKERS(ext)                                                                               \
 	"[{\"cgroup\":\"cg_0\",\"index\":0,\"tid\":7,\"completed\":true,\"ext_enabled\":" ext "}]"
+
+/* TD-16; evidence of a scheduler that ran, with what the kernel took for its watchdog */
+static void expect_note(uint64_t test_ms, uint64_t scheduler_ms, const char *found, const char *note)
+{
+	struct test_plan plan = {.name = "t", .has_scheduler = true, .watchdog_timeout_ms = test_ms,
+				 .scheduler = {.name = "mine", .watchdog_timeout_ms = scheduler_ms}};
+	AUTO(outcome_clear) struct outcome outcome = {0};
+	AUTO(evidence_done) struct evidence evidence = {0};
+	AUTO(free) char *json = xasprintf("{\"asked\":true,\"start\":" LOADED ",\"during\":" LOADED
+					  ",\"programs_start\":" PROGRAMS("0") ",\"programs_during\":" PROGRAMS("9")
+					  "%s%s}", *found ? ",\"watchdog_timeout_ms\":" : "", found);
+
+	CHECK_EQ(evidence_read(sv_of(json), &evidence, NULL), 0);
+	CHECK(evidence_judge(&evidence, &plan, NULL, (struct sv){0}, &outcome));
+	CHECK_EQ(outcome.details.len, note ? 1 : 0);
+	if (note)
+		CHECK_HAS(outcome.details.at[0].text, note);
+	outcome.scheduler = evidence_to_json(&evidence, (struct sv){0});
+	CHECK_EQ(json_object_get(outcome.scheduler, "watchdog_timeout_ms") != NULL, *found != '\0');
+}
+
+TEST(a_watchdog_that_could_not_be_set_is_noted)
+{
+	expect_note(0, 0, "", NULL);
+	expect_note(0, 800, "800", NULL);
+	expect_note(700, 800, "700", NULL);
+	expect_note(0, 800, "", "watchdog_timeout_ms 800 has no effect: no operations of sched_ext were found");
+	expect_note(700, 800, "3000", "watchdog_timeout_ms 700 has no effect: scheduler mine has 3000");
+}
 
 struct made {
 	const char *result;          /* NULL: none came */

@@ -734,6 +734,75 @@ TEST(a_kernel_that_lacks_something_is_told_what)
 	CHECK_HAS(err.msg, "CONFIG_KALLSYMS_ALL");
 }
 
+static const struct writer_symbol halt_symbols[] = {
+	{"T_text", WRITER_TEXT},
+	{"tbpf_scx_unreg", WRITER_TEXT + 0x100},
+	{"tscx_error_irq_workfn", WRITER_TEXT + 0x200},
+	{"Tirq_work_queue_on", WRITER_TEXT + 0x300},
+	{"Tirq_work_queue", WRITER_TEXT + 0x400},
+	/* 7.1 and 6.12 */
+	{"tscx_disable_irq_workfn", WRITER_TEXT + 0x500},
+	{"tscx_ops_error_irq_workfn", WRITER_TEXT + 0x600},
+};
+
+static int make_halt(const struct writer_symbol *symbols, uint32_t count, struct trace_halt *halt,
+		     struct ktstr_error *err)
+{
+	AUTO(btf__free) struct btf *btf = btf__new_empty();
+	AUTO(buf_done) struct buf vmlinux = {0};
+	AUTO(buf_done) struct buf bytes = {0};
+	int word = btf__add_int(btf, "u64", 8, 0);
+	const void *raw;
+	uint32_t size;
+
+	add_struct(btf, "irq_work", word, WORDS("node", "flags", "func"));
+	raw = btf__raw_data(btf, &size);
+	buf_bytes(&bytes, raw, size);
+	writer_vmlinux(symbols, count, WRITER_BASE, &vmlinux);
+	return trace_halt_make(&vmlinux, &bytes, halt, err);
+}
+
+TEST(a_halt_is_where_the_kernel_queues_the_end_of_its_scheduler)
+{
+	AUTO(free) char *option = NULL;
+	struct trace_halt halt;
+
+	CHECK_EQ(make_halt(halt_symbols, 5, &halt, NULL), 0);
+	CHECK_EQ(halt.queue, WRITER_TEXT + 0x400);
+	CHECK_EQ(halt.function, WRITER_TEXT + 0x200);
+	CHECK_EQ(halt.leave, WRITER_TEXT + 0x100);
+	CHECK_EQ(halt.offset, 16);
+	option = trace_halt_option(&(struct trace_halt){0xa, 0xb, 0x10, 0xc}, 6);
+	CHECK_STR(option, "halt=6:a:b:10:c");
+}
+
+TEST(a_halt_is_found_in_kernels_with_other_names)
+{
+	struct writer_symbol symbols[5];
+	struct trace_halt halt;
+
+	memcpy(symbols, halt_symbols, sizeof(symbols));
+	for (int i = 5; i < 7; i++) {
+		symbols[2] = (struct writer_symbol){halt_symbols[i].name, WRITER_TEXT + 0x200};
+		CHECK_EQ(make_halt(symbols, 5, &halt, NULL), 0);
+		CHECK_EQ(halt.function, WRITER_TEXT + 0x200);
+	}
+}
+
+TEST(a_kernel_without_a_place_to_halt_is_told_what_it_lacks)
+{
+	struct writer_symbol symbols[5];
+	struct ktstr_error err = {0};
+	struct trace_halt halt;
+
+	CHECK_EQ(make_halt(halt_symbols, 4, &halt, &err), -ENODATA);
+	CHECK_STR(err.msg, "it has no symbol irq_work_queue");
+	memcpy(symbols, halt_symbols, sizeof(symbols));
+	symbols[2].name = "tscx_another";
+	CHECK_EQ(make_halt(symbols, 5, &halt, &err), -ENODATA);
+	CHECK_STR(err.msg, "it has no symbol scx_error_irq_workfn");
+}
+
 /* --- all of it
  * -------------------------------------------------------------------------------------- */
 

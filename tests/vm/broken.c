@@ -138,6 +138,18 @@ KTSTR_TEST(sysctl_not_found, .scheduler = &mistuned)
 	return 0;
 }
 
+KTSTR_SCHEDULER(not_built_in, .enable = KTSTR_ARGS("true", "echo 1 > /sys/kernel/no_such_scheduler", "false"));
+KTSTR_TEST(not_switched_on, .scheduler = &not_built_in)
+{
+	return 0;
+}
+
+KTSTR_SCHEDULER(sticky, .enable = KTSTR_ARGS("true"), .disable = KTSTR_ARGS("true", "test -e /body_was_here && exit 3", "false"));
+KTSTR_TEST(not_switched_off, .scheduler = &sticky)
+{
+	return close(creat("/body_was_here", 0600));
+}
+
 KTSTR_TEST(worker_misdeclared)
 {
 	return ktstr_run_cgroups(ctx, verdict, err, SPIN("a//b", 2));

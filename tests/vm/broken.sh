@@ -28,6 +28,8 @@ kernel_panics | fail | other | the kernel died during test: Kernel panic - not s
 eats_all_memory | error | other | ran out of memory
 powers_off | error | other | QEMU ended during test
 sysctl_not_found | error | other | sysctl kernel.no_such_knob: this kernel does not have it (there is no /proc/sys/kernel/no_such_knob)
+not_switched_on | fail | scheduler_died | was not switched on: command `echo 1 > /sys/kernel/no_such_scheduler`: exit status 1
+not_switched_off | pass | note | scheduler sticky was not switched off: command `test -e /body_was_here && exit 3`: exit status 3
 worker_misdeclared | error | other | cgroup a//b: "" in its name is no directory
 '
 

@@ -80,6 +80,40 @@ KTSTR_TEST(workers_are_below_the_cgroup_parent, .scheduler = &declared, .duratio
 		});
 }
 
+/* flags in the order of the scheduler, behind all arguments; "short" comes with "watched" */
+KTSTR_SCHEDULER(flagged, .binary = "scx-ktstr", .args = KTSTR_ARGS("--timeout-ms", "5000"),
+		.flags = KTSTR_FLAGS({.name = "short", .args = KTSTR_ARGS("--slice-us", "2000")},
+				     {.name = "fifo", .args = KTSTR_ARGS("--global-fifo")},
+				     {.name = "watched",
+				      .args = KTSTR_ARGS("--timeout-ms", "6000"),
+				      .requires = KTSTR_ARGS("short")}));
+KTSTR_TEST(flags_reach_the_scheduler, .scheduler = &flagged, .duration_ms = 300,
+	   .extra_sched_args = KTSTR_ARGS("--timeout-ms", "5500"), .required_flags = KTSTR_ARGS("watched"),
+	   .excluded_flags = KTSTR_ARGS("fifo"))
+{
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)ktstr_ctx_scheduler_pid(ctx));
+	r = expect(path, " --timeout-ms 5000 --timeout-ms 5500 --slice-us 2000 --timeout-ms 6000", verdict, err);
+	return r < 0 ? r
+		     : ktstr_run_cgroups(ctx, verdict, err,
+					 (struct ktstr_cgroup){.name = "cg_0", .workers = 2});
+}
+
+/* the commands of a kernel with a scheduler of its own; this one has none, but a shell writes to files */
+KTSTR_SCHEDULER(built_in, .enable = KTSTR_ARGS("echo 34567 > /proc/sys/kernel/threads-max",
+					       "n=$(cat /proc/sys/kernel/threads-max) && echo $n > /switched_on"),
+		.disable = KTSTR_ARGS("true"));
+KTSTR_TEST(one_that_is_built_in_is_switched_on, .scheduler = &built_in, .duration_ms = 300)
+{
+	int r = expect("/switched_on", "34567\n", verdict, err);
+
+	return r < 0 ? r
+		     : ktstr_run_cgroups(ctx, verdict, err,
+					 (struct ktstr_cgroup){.name = "cg_0", .workers = 2});
+}
+
 KTSTR_SCHEDULER(plain, .sysctls = KTSTR_SYSCTLS({"kernel.threads-max", "23456"}), .cgroup_parent = PARENT,
 		.kargs = KTSTR_ARGS("audit=0", "ktstr_marker=1"));
 KTSTR_TEST(eevdf_has_sysctls_and_arguments_too, .scheduler = &plain, .duration_ms = 300)

@@ -73,16 +73,38 @@ check "det: the same failure without a dump" $?
 run 1 -m det --exact starved "$broken" && [ "$(jq .guest_ns "$dump")" = "$(jq .guest_ns "$work/one")" ]
 check "det: the second dump is of the same moment" $?
 
-run 1 -m det --exact quit -f json "$broken" && holds '.reason == "the scheduler ended before the test did" and
-	(.scheduler.exit_message == "ktstr: error on purpose after 500 ms" or
-	 any(.maps[]; .name == ".data.state" and .entries[0].value.state.message == "ktstr: error on purpose after 500 ms")) and
-	(.maps[] | select(.name == ".rodata.config") | .entries[0].value.config.error_after_ns == 500000000)'
-check "a scheduler that ended is there, or has gone on by a moment, with the kernel's reason and its own variables" $?
+same_again() { # the test: another run's dump is the same to the last byte
+	cp "$dump" "$work/one"
+	run 1 -m det --exact "$1" -f json "$2" && cmp "$dump" "$work/one" 2>>"$work/err"
+}
+run 1 -m det --exact quit -f json "$broken" && holds '.reason == "sched_ext is about to put the scheduler out" and
+	.scheduler.exit_message == "ktstr: error on purpose after 500 ms" and .scheduler.exit_kind == 1025 and
+	(.maps[] | select(.name == ".rodata.config") | .entries[0].value.config.error_after_ns == 500000000) and
+	(.maps[] | select(.name == ".data.state") | .entries[0].value.state.message == "")'
+check "an error is looked at before the scheduler has been told of it" $?
+holds 'any(.vcpu_regs[]; .at == "irq_work_queue+0x0") and all(.tasks[] | select(.cgroup == "/ktstr/cg_0"); .class == "ext")'
+check "by then its tasks are still its own" $?
 digest=$(jq -r '.tests[0].outcome_digest' "$work/out")
+same_again quit "$broken"
+check "det: the second dump of it is the same to the last byte" $?
 run 1 -m det --exact quit -f json --dump never "$broken" && [ "$(jq -r '.tests[0].outcome_digest' "$work/out")" = "$digest" ]
 check "det: the same failure without a dump" $?
-run 1 -m det --exact stalled "$broken" && holds '[.tasks[] | select(.cgroup == "/ktstr/cg_0" and .state == "runnable" and (.on_cpu | not) and .scx.dsq == null)] | length == 2'
+run 1 -m det --exact quit -f json --dump always "$broken" && [ ! -e "$dir/dump" ] && cmp "$dump" "$work/one" 2>>"$work/err" &&
+	[ "$(jq -r '.tests[0].outcome_digest' "$work/out")" = "$digest" ]
+check "det: looked at in the run that is judged, it is the same dump, and the run goes on as it did" $?
+run 1 -m tcg --exact quit -f json "$broken"
+holds '.reason == "sched_ext is about to put the scheduler out" and .scheduler.exit_kind == 1025 and
+	any(.vcpu_regs[]; .at == "irq_work_queue+0x0") and all(.tasks[] | select(.cgroup == "/ktstr/cg_0"); .class == "ext")'
+check "tcg: an error is looked at before anything is done about it" $?
+run 1 -m det --exact stalled -f json "$broken" && holds '.reason == "sched_ext is about to put the scheduler out" and
+	([.tasks[] | select(.cgroup == "/ktstr/cg_0" and .class == "ext" and .state == "runnable" and (.on_cpu | not) and .scx.dsq == null)] | length == 2)'
 check "a stall leaves both workers runnable and off their CPUs" $?
+jq -e --arg message "$(jq -r .scheduler.exit_message "$dump")" '.tests[0].outcome.scheduler.kernel_log |
+	contains("sched_ext: ktstr: " + $message + "\n")' "$work/out" >/dev/null
+check "det: the run that was looked at is the one that was judged: one task waited for one time in both" $?
+run 1 -m det --exact dies -f json "$dumped" && holds '.reason == "the scheduler leaves before the test has ended" and
+	.scheduler.exit_kind == 0 and ([.tasks[] | select(.cgroup == "/ktstr/cg_0" and .class == "ext")] | length == 2)'
+check "a scheduler whose process ends is looked at while it still has its tasks" $?
 run 1 -m det --exact kernel_panics "$broken" && holds '.reason == "the kernel died" and any(.runqueues[]; .curr.comm == "broken")'
 check "a kernel that died is looked at, and who killed it was running" $?
 

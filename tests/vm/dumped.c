@@ -40,6 +40,12 @@ KTSTR_TEST(spins_and_hangs, .timeout_ms = 1500)
 	return 0;
 }
 
+KTSTR_SCHEDULER(dying, .binary = "scx-ktstr", .args = KTSTR_ARGS("--die-after", "300"));
+KTSTR_TEST(dies, .scheduler = &dying, .duration_ms = 500, .auto_repro = KTSTR_OFF)
+{
+	return ktstr_run_cgroups(ctx, verdict, err, (struct ktstr_cgroup){.name = "cg_0", .workers = 2});
+}
+
 KTSTR_TEST(passes, .duration_ms = 200)
 {
 	return ktstr_run_cgroups(ctx, verdict, err, (struct ktstr_cgroup){.name = "cg_0", .workers = 2});

@@ -78,7 +78,8 @@ void output_commit(void)
 
 void output_count_unread(void)
 {
-	atomic_fetch_add_explicit(&header->unread, 1, memory_order_relaxed);
+	if (header)
+		atomic_fetch_add_explicit(&header->unread, 1, memory_order_relaxed);
 }
 
 void output_count_untimed(void)

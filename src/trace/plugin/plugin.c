@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * plugin.c - hooks the guest kernel's scheduler. QEMU loads it with
- * `-plugin FILE,plan=PLAN,out=RECORDS`.
+ * `-plugin FILE,plan=PLAN,out=RECORDS` or `,halt=...` (halt.c).
  *
  * Which vCPU runs is asked of the guest (its gs_base leads to its run queue): with vCPUs that take
  * turns QEMU 10.0 hands callbacks the number of the vCPU that the block was translated on, and its
@@ -230,11 +230,13 @@ static void on_translate(uint64_t id, struct qemu_plugin_tb *tb)
 	size_t count = qemu_plugin_tb_n_insns(tb);
 
 	(void)id;
-	time_hook(tb);
+	if (plan.hook_count)
+		time_hook(tb);
 	for (size_t i = 0; i < count; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uint64_t address = qemu_plugin_insn_vaddr(insn);
 
+		halt_hook(insn, address);
 		for (uint32_t hook = 0; hook < plan.hook_count; hook++) {
 			uintptr_t word = (uintptr_t)plan.hook[hook].kind << LEFT_BITS | (count - i);
 
@@ -278,7 +280,8 @@ static int read_plan(const char *path)
 int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
 {
 	const char *plan_path = NULL, *out_path = NULL;
-	int r;
+	bool halts = false;
+	int r = 0;
 
 	(void)info;
 	for (int i = 0; i < argc; i++) {
@@ -286,13 +289,17 @@ int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
 			plan_path = argv[i] + 5;
 		if (strncmp(argv[i], "out=", 4) == 0)
 			out_path = argv[i] + 4;
+		if (strncmp(argv[i], "halt=", 5) == 0)
+			halts = halt_option(argv[i]);
 	}
-	if (!plan_path || !out_path)
-		return complain("plan= and out= are wanted", -EINVAL);
-	r = read_plan(plan_path);
+	if (!plan_path != !out_path || (!plan_path && !halts))
+		return complain("plan= and out=, or halt= are wanted", -EINVAL);
+	if (plan_path)
+		r = read_plan(plan_path);
 	if (r < 0)
 		return complain(plan_path, r);
-	r = output_open(out_path);
+	if (out_path)
+		r = output_open(out_path);
 	if (r < 0)
 		return complain(out_path, r);
 	qemu_plugin_register_vcpu_init_cb(id, on_vcpu);

@@ -10,7 +10,7 @@
 #include "trace/plugin/qemu_api.h"
 #include "trace/record.h"
 
-extern struct trace_plan plan;
+extern struct trace_plan plan;	/* without hooks: nothing is recorded */
 
 /* --- guest.c: of the vCPU that runs this thread
  * --------------------------------------------------------- */
@@ -42,6 +42,13 @@ void time_hook(struct qemu_plugin_tb *tb);
  * followed by `left` - 1 more in its block. Call with the output locked. False: not known yet.
  */
 bool time_now(uint64_t left, uint64_t *ret_ns);
+
+/* --- halt.c
+ * -------------------------------------------------------------------------------------------------
+ */
+
+bool halt_option(const char *text); /* "halt=..."; false: it is none */
+void halt_hook(struct qemu_plugin_insn *insn, uint64_t address);
 
 /* --- output.c
  * -----------------------------------------------------------------------------------------------
