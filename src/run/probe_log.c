@@ -7,8 +7,8 @@
 
 #include "run/repro.h"
 
-#define CALLS_MAX 4096
-#define FUNCTIONS_MAX 64
+#define CALLS_MAX 8192
+#define FUNCTIONS_MAX 128
 #define FAILED_TO_RUN "] failed to run for "         /* check_rq_for_timeouts(), kernel/sched/ext.c */
 
 DEFINE_AUTO(json_t *, json_decref)

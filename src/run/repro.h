@@ -66,9 +66,20 @@ struct repro_report {
 };
 void repro_report_text(const struct repro_report *report, struct buf *out);
 
-/* Values as a person reads them. */
+/* A text of a guest's on one line, "" for anything else; the caller's. */
+char *probe_word(const json_t *object, const char *key);
+
+/* --- probe_values.c: as a person reads them ------------------------------------------------------------------ */
+
 void dsq_describe(uint64_t id, struct buf *out);                 /* "local queue of CPU 3" */
 void enq_flags_describe(uint64_t flags, struct buf *out);        /* "WAKEUP|LAST|0x100" */
+
+/* What a call's arguments pointed to when it began: a line, or nothing. */
+void entry_describe(const json_t *function, const json_t *call, struct buf *out);
+/* What it changed there, a line each. */
+void changes_describe(const json_t *function, const json_t *call, struct buf *out);
+/* All that is known of its task; call may be NULL. */
+void state_describe(const json_t *call, struct buf *out);
 
 /* --- repro.c -------------------------------------------------------------------------------------------------- */
 

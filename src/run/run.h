@@ -236,7 +236,7 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 
 /* --- session.c: following one guest -------------------------------------------------------------------- */
 
-#define SESSION_TEXT_MAX (1u << 20)
+#define SESSION_TEXT_MAX (4u << 20)          /* what probes saw are up to two of them */
 
 enum session_end {
 	SESSION_DONE,                 /* the guest said all it had to say */

@@ -11,23 +11,39 @@ extern const char ktstr_repro_object[], ktstr_repro_object_end[];        /* bpf/
 static int load(struct probe *probe, struct ktstr_error *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "ktstr_repro");
-	struct repro_function *functions;
-	struct bpf_map *map;
-	size_t size = 0;
 	int r;
 
 	probe->object = bpf_object__open_mem(
 		ktstr_repro_object, (size_t)(ktstr_repro_object_end - ktstr_repro_object), &options);
 	if (!probe->object)
 		return error_sys(err, "open the embedded BPF object");
-	map = bpf_object__find_map_by_name(probe->object, ".rodata.functions");
-	functions = map ? bpf_map__initial_value(map, &size) : NULL;
-	assert(functions);                /* we built the object */
-	assert(size == REPRO_FUNCTIONS_MAX * sizeof(*functions));
-	for (size_t i = 0; i < probe->len; i++)
-		functions[i] = probe->functions[i].about;
 	r = bpf_object__load(probe->object);
 	return r < 0 ? error_set(err, r, "the kernel did not load the BPF program: %s", strerror(-r)) : 0;
+}
+
+static int set_map(struct probe *probe, const char *name, const void *value, struct ktstr_error *err)
+{
+	int fd = bpf_object__find_map_fd_by_name(probe->object, name);
+	const uint32_t first = 0;
+
+	assert(fd >= 0);                /* we built the object */
+	return bpf_map_update_elem(fd, &first, value, BPF_ANY) < 0 ? error_sys(err, "write map %s", name) : 0;
+}
+
+int tell_functions(struct probe *probe, struct ktstr_error *err)
+{
+	struct repro_function functions[REPRO_FUNCTIONS_MAX] = {0};
+
+	for (size_t i = 0; i < probe->len; i++)
+		functions[i] = probe->functions[i].about;
+	return set_map(probe, ".data.functions", functions, err);
+}
+
+int tell_scheduler(struct probe *probe, struct ktstr_error *err)
+{
+	uint32_t tgid = (uint32_t)probe->scheduler.pid;
+
+	return set_map(probe, ".data.scheduler", &tgid, err);
 }
 
 static struct bpf_link *attach_one(struct probe *probe, const char *program, size_t index, bool is_return)
@@ -38,6 +54,18 @@ static struct bpf_link *attach_one(struct probe *probe, const char *program, siz
 					       probe->functions[index].name, &options);
 }
 
+/*
+ * Called for each of its struct_ops, with all their programs loaded and before any is called
+ * (kernel/bpf/bpf_struct_ops.c). A kernel that lets nobody probe it: callbacks are found later.
+ */
+static void attach_stopper(struct probe *probe)
+{
+	LIBBPF_OPTS(bpf_kprobe_opts, options);
+
+	probe->stopper = bpf_program__attach_kprobe_opts(
+		bpf_object__find_program_by_name(probe->object, "on_struct_ops"),
+		"bpf_struct_ops_map_update_elem", &options);
+}
 
 /* A function that cannot be probed is told, and the others are. */
 static int attach(struct probe *probe, struct ktstr_error *err)
@@ -62,5 +90,11 @@ int attach_functions(struct probe *probe, struct ktstr_error *err)
 {
 	int r = load(probe, err);
 
-	return r < 0 ? r : attach(probe, err);
+	if (r == 0)
+		r = tell_functions(probe, err);
+	if (r == 0)
+		r = attach(probe, err);
+	if (r == 0)
+		attach_stopper(probe);
+	return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* functions.c - the kernel's functions: those that end a scheduler, those asked for, and where each is. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,34 +20,39 @@ static const struct ending {
 	{"scx_exit", 1}, {"scx_vexit", 1}, {"scx_ops_exit_kind", 0}, {"bpf_scx_unreg", REPRO_NO_ARG},
 };
 
-static void add(struct probe *probe, const char *name, const struct ending *ending)
+struct function *new_function(struct probe *probe, const char *name)
+{
+	struct function *function;
+
+	if (probe->len == REPRO_FUNCTIONS_MAX)
+		return NULL;
+	function = &probe->functions[probe->len++];
+	*function = (struct function){
+		.name = xstrdup(name),
+		.about = {.task = REPRO_NO_ARG, .queue = REPRO_NO_ARG, .kind = REPRO_NO_ARG},
+		.link_fd = {-1, -1},
+	};
+	return function;
+}
+
+void add_function(struct probe *probe, const char *name)
 {
 	for (size_t i = 0; i < probe->len; i++) {
 		if (strcmp(probe->functions[i].name, name) == 0)
 			return;
 	}
-	if (probe->len == REPRO_FUNCTIONS_MAX)
-		return;
-	probe->functions[probe->len++] = (struct function){
-		.name = name,
-		.about = {
-			.task = REPRO_NO_ARG,
-			.queue = REPRO_NO_ARG,
-			.kind = ending ? ending->kind : REPRO_NO_ARG,
-			.trigger = ending != NULL,
-		},
-	};
-}
-
-void add_function(struct probe *probe, const char *name)
-{
-	add(probe, name, NULL);
+	(void)new_function(probe, name);        /* of more than there is room for the first are probed */
 }
 
 void add_endings(struct probe *probe)
 {
-	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
-		add(probe, endings[i].function, &endings[i]);
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		struct function *function = new_function(probe, endings[i].function);
+
+		assert(function);        /* they are the first */
+		function->about.kind = endings[i].kind;
+		function->about.trigger = 1;
+	}
 }
 
 /* One line of /proc/kallsyms: "ffffffff81000000 t name [module]". */
@@ -123,12 +129,18 @@ size_t arg_count(const struct function *function)
 	return len < REPRO_ARGS ? len : REPRO_ARGS;
 }
 
-static void look_up_prototype(struct probe *probe, struct function *function)
+char *arg_name(const struct probe *probe, const struct function *function, size_t index)
 {
-	int id = btf__find_by_name_kind(probe->btf, function->name, BTF_KIND_FUNC);
-	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(probe->btf, (uint32_t)id);
+	const struct btf_type *type = function->named ?: function->type;
+	const char *name = index < btf_vlen(type) ? name_at(probe, btf_params(type)[index].name_off) : "";
+	const char *remark = function->named ? strstr(name, "__") : NULL;        /* "prev__nullable" */
 
-	function->type = type ? btf__type_by_id(probe->btf, type->type) : NULL;
+	return *name ? xstrndup(name, remark ? (size_t)(remark - name) : strlen(name))
+		     : xasprintf("arg%zu", index);
+}
+
+void look_up_args(struct probe *probe, struct function *function)
+{
 	for (size_t i = arg_count(function); i-- > 0;) {
 		const char *to = pointee(probe, btf_params(function->type)[i].type);
 
@@ -137,6 +149,16 @@ static void look_up_prototype(struct probe *probe, struct function *function)
 		if (strcmp(to, "scx_dispatch_q") == 0)
 			function->about.queue = (uint8_t)i;
 	}
+	choose_fields(probe, function);
+}
+
+static void look_up_prototype(struct probe *probe, struct function *function)
+{
+	int id = btf__find_by_name_kind(probe->btf, function->name, BTF_KIND_FUNC);
+	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(probe->btf, (uint32_t)id);
+
+	function->type = type ? btf__type_by_id(probe->btf, type->type) : NULL;
+	look_up_args(probe, function);
 }
 
 int find_functions(struct probe *probe, struct ktstr_error *err)

@@ -22,15 +22,27 @@
 #define LOOK_NS (10 * NS_PER_MS)          /* at sched_ext's state, until it is enabled */
 #define STOP_NS (3 * NS_PER_S)            /* from the request to end to our last words */
 
+static void function_done(struct function *function)
+{
+	bpf_link__destroy(function->links[0]);
+	bpf_link__destroy(function->links[1]);
+	fd_close(function->link_fd[0]);
+	fd_close(function->link_fd[1]);
+	for (size_t i = 0; i < REPRO_FIELDS; i++)
+		free(function->fields[i].name);
+	free(function->source);
+	free(function->refused);
+	free(function->name);
+}
+
 static void probe_done(struct probe *probe)
 {
 	child_done(&probe->scheduler);
-	for (size_t i = 0; i < probe->len; i++) {
-		bpf_link__destroy(probe->functions[i].links[0]);
-		bpf_link__destroy(probe->functions[i].links[1]);
-	}
-	for (size_t i = 0; i < probe->held_count; i++)
-		fd_close(probe->held[i]);
+	bpf_link__destroy(probe->stopper);
+	for (size_t i = 0; i < probe->len; i++)
+		function_done(&probe->functions[i]);
+	programs_done(&probe->programs);
+	btfs_done(&probe->btfs);
 	symbols_done(&probe->symbols);
 	buf_done(&probe->names);
 	bpf_object__close(probe->object);
@@ -45,6 +57,34 @@ static bool is_enabled(void)
 	return state && strcmp(state, "enabled") == 0;
 }
 
+/* Its callbacks are loaded, or it runs already where the kernel did not let it be stopped. */
+static void look(struct probe *probe)
+{
+	bool enabled = is_enabled();
+
+	if (probe->callbacks_ns == 0)
+		probe->before_enabled = !enabled;
+	probe_callbacks(probe);
+}
+
+/* Of the scheduler: it has stopped, gone on, or ended (which its pidfd tells); of us: to end. */
+static void take_signal(struct probe *probe, int signal_fd, struct deadline *end)
+{
+	struct signalfd_siginfo info;
+
+	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGCHLD) {
+		/* signals that come while one is pending are one: what it says of the child may be old */
+		look(probe);
+		(void)kill(probe->scheduler.pid, SIGCONT);        /* it may have ended */
+		return;
+	}
+	probe->asked_to_end = true;
+	(void)kill(probe->scheduler.pid, SIGTERM);
+	*end = deadline_in(STOP_NS);
+}
+
 /* Until the scheduler ends; *ret_status as from waitpid(). */
 static void stay(struct probe *probe, int signal_fd, int *ret_status)
 {
@@ -56,18 +96,13 @@ static void stay(struct probe *probe, int signal_fd, int *ret_status)
 
 	*ret_status = -1;
 	while (!fds[1].revents && !deadline_passed(end)) {
-		struct deadline look = probe->held_count ? DEADLINE_NEVER : deadline_in(LOOK_NS);
+		struct deadline next = probe->callbacks_ns ? DEADLINE_NEVER : deadline_in(LOOK_NS);
 
-		(void)poll(fds, 2, deadline_poll_ms(deadline_earlier(look, end)));
-		if (probe->held_count == 0 && is_enabled())
-			hold_programs(probe);
-		if (fds[0].revents) {
-			fds[0].fd = -1;
-			fds[0].revents = 0;
-			probe->asked_to_end = true;
-			(void)kill(probe->scheduler.pid, SIGTERM);        /* it may have ended */
-			end = deadline_in(STOP_NS);
-		}
+		(void)poll(fds, 2, deadline_poll_ms(deadline_earlier(next, end)));
+		if (fds[0].revents)
+			take_signal(probe, signal_fd, &end);
+		if (probe->callbacks_ns == 0 && is_enabled())
+			look(probe);
 	}
 	if (fds[1].revents)
 		(void)child_wait(&probe->scheduler, DEADLINE_NEVER, ret_status);
@@ -81,8 +116,9 @@ static int start(struct probe *probe, char **argv, struct ktstr_error *err)
 		.stdout_fd = STDOUT_FILENO,
 		.stderr_fd = STDERR_FILENO,
 	};
+	int r = child_spawn(&config, &probe->scheduler, err);
 
-	return child_spawn(&config, &probe->scheduler, err);
+	return r < 0 ? r : tell_scheduler(probe, err);
 }
 
 static int run(struct probe *probe, char **argv, struct ktstr_error *err)
@@ -94,6 +130,7 @@ static int run(struct probe *probe, char **argv, struct ktstr_error *err)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
 	if (signal_fd < 0)

@@ -6,7 +6,7 @@
 #include "probe.h"
 
 #define NEWEST_CALLS 256                  /* of all that is in the ring are told: these, and of */
-#define CALLS_A_TASK 8                    /* each task its last ones */
+#define CALLS_A_TASK 16                   /* each task its last ones */
 
 /* A line at a time: what the scheduler's own children may still print does not get into one. */
 static void put_line(struct buf *line)
@@ -32,13 +32,14 @@ static void put_args(struct json_out *json, const struct probe *probe, const str
 	for (size_t i = 0; i < arg_count(function); i++) {
 		const struct btf_param *param = &btf_params(function->type)[i];
 		const char *to = pointee(probe, param->type);
+		AUTO(free) char *name = arg_name(probe, function, i);
 		int id = btf__resolve_type(probe->btf, param->type);
 		const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(probe->btf, (uint32_t)id);
 
 		if (param->type == 0)
 			break;        /* "..." */
 		jout_object(json, NULL);
-		jout_string(json, "name", name_at(probe, param->name_off));
+		jout_string(json, "name", name);
 		jout_string(json, "type", type && btf_is_ptr(type) ? "pointer"
 					  : type		   ? name_at(probe, type->name_off)
 								   : "");
@@ -48,6 +49,33 @@ static void put_args(struct json_out *json, const struct probe *probe, const str
 		jout_end(json);
 	}
 	jout_end(json);
+}
+
+static void put_fields(struct json_out *json, const struct function *function)
+{
+	jout_array(json, "fields");
+	for (size_t i = 0; i < REPRO_FIELDS && function->about.fields[i].used; i++) {
+		const struct field *field = &function->fields[i];
+
+		jout_object(json, NULL);
+		jout_string(json, "name", field->name);
+		jout_u64(json, "arg", function->about.fields[i].arg);
+		jout_u64(json, "bytes", field->bytes);
+		jout_bool(json, "signed", field->is_signed);
+		jout_bool(json, "cpus", field->is_cpus);
+		jout_end(json);
+	}
+	jout_end(json);
+}
+
+static const char *why_missing(const struct function *function)
+{
+	if (function->callback)
+		return function->refused;
+	if (function->links[0])
+		return NULL;
+	return function->in_kallsyms ? "this kernel does not let it be probed"
+				     : "this kernel has no such function, or it was inlined";
 }
 
 static bool returns_pointer(const struct probe *probe, const struct function *function)
@@ -69,13 +97,13 @@ static void put_function(const struct probe *probe, size_t index)
 	jout_u64(&json, "index", index);
 	jout_string(&json, "name", function->name);
 	jout_bool(&json, "trigger", function->about.trigger);
-	jout_string(&json, "missing", function->links[0]      ? NULL
-				      : function->in_kallsyms ? "this kernel does not let it be probed"
-							      : "this kernel has no such function, or "
-								"it was inlined");
+	jout_string(&json, "callback", function->callback);
+	jout_string(&json, "source", function->source);
+	jout_string(&json, "missing", why_missing(function));
 	jout_bool(&json, "returns", function->type && function->type->type != 0);
 	jout_bool(&json, "returns_pointer", function->type && returns_pointer(probe, function));
 	put_args(&json, probe, function);
+	put_fields(&json, function);
 	jout_end(&json);
 	put_line(&line);
 }
@@ -145,6 +173,22 @@ static void put_task(struct json_out *json, const char *key, const struct repro_
 	jout_end(json);
 }
 
+static void put_values(struct json_out *json, const char *key, const struct function *function,
+		       const uint64_t *values)
+{
+	uint32_t cpus = (uint32_t)sysconf(_SC_NPROCESSORS_CONF);
+
+	jout_array(json, key);
+	for (size_t i = 0; i < REPRO_FIELDS && function->about.fields[i].used; i++) {
+		const struct field *field = &function->fields[i];
+		uint32_t bits = field->is_cpus && cpus < 64 ? cpus : 8 * field->bytes;
+
+		/* the bytes behind a short field were read with it */
+		put_hex(json, NULL, bits < 64 ? values[i] & ((1ull << bits) - 1) : values[i]);
+	}
+	jout_end(json);
+}
+
 static void put_call(const struct probe *probe, const struct repro_call *call)
 {
 	const struct function *function = &probe->functions[call->function % REPRO_FUNCTIONS_MAX];
@@ -167,6 +211,9 @@ static void put_call(const struct probe *probe, const struct repro_call *call)
 	jout_end(&json);
 	put_hex(&json, "return", call->ret);
 	put_hex(&json, "queue", call->queue_id);
+	put_values(&json, "fields_before", function, call->fields_before);
+	if (call->exit_ns)
+		put_values(&json, "fields_after", function, call->fields_after);
 	if (call->task) {
 		put_hex(&json, "task", call->task);
 		jout_i64(&json, "task_pid", call->task_pid);
@@ -214,6 +261,28 @@ static void put_calls(const struct probe *probe, uint64_t last)
 	}
 }
 
+/* Calls that began on a CPU where the same probe was busy already (bpf_prog_info.recursion_misses). */
+static uint64_t count_missed(const struct probe *probe)
+{
+	uint64_t missed = 0;
+
+	for (size_t i = 0; i < probe->len; i++) {
+		struct bpf_link_info link = {0};
+		struct bpf_prog_info program = {0};
+		uint32_t size = sizeof(link);
+		AUTO(fd_close) int fd = -1;
+
+		if (probe->functions[i].link_fd[0] < 0 ||
+		    bpf_link_get_info_by_fd(probe->functions[i].link_fd[0], &link, &size) < 0)
+			continue;
+		fd = bpf_prog_get_fd_by_id(link.prog_id);
+		size = sizeof(program);
+		if (fd >= 0 && bpf_prog_get_info_by_fd(fd, &program, &size) == 0)
+			missed += program.recursion_misses;
+	}
+	return missed;
+}
+
 void put_report(const struct probe *probe)
 {
 	AUTO(buf_done) struct buf line = {0};
@@ -233,6 +302,9 @@ void put_report(const struct probe *probe)
 	jout_string(&json, "what", "end");
 	jout_u64(&json, "calls", calls);
 	jout_u64(&json, "unmatched_returns", nested);
+	jout_u64(&json, "missed", count_missed(probe));
+	jout_u64(&json, "callbacks_ns", probe->callbacks_ns);
+	jout_bool(&json, "callbacks_before_enabled", probe->before_enabled);
 	jout_bool(&json, "asked_to_end", probe->asked_to_end);
 	jout_end(&json);
 	put_line(&line);
