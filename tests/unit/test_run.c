@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "run/one.h"
 #include "run/run.h"
 #include "test.h"
 
@@ -602,6 +603,39 @@ TEST(the_commit_is_that_of_the_programs_directory_and_may_be_dirty)
 	plans_note_commits(&plans);
 	CHECK_STR(plans.at[0].project_commit + 7, "-dirty");
 	CHECK_EQ(tree_remove(dir, NULL), 0);
+}
+
+/* --- steps in a trace ---------------------------------------------------------------------------- */
+
+static void check_steps(const char *verdict, uint64_t end_ns, const char *want)
+{
+	AUTO(step_markers_done) struct step_markers steps = {0};
+	AUTO(buf_done) struct buf text = {0};
+	json_t *timeline = json_pack("[{s:i}, {s:i,s:s,s:[s]}, {s:i,s:b}, {s:i}]", "step", 0, "step", 1, "name",
+				     "in", "op_kinds", "spawn", "step", 1, "end", 1, "step", 2);
+
+	step_markers_make(sv_of(verdict), timeline, end_ns, &steps);
+	vec_each(step, &steps)
+		buf_printf(&text, "%s %llu-%llu;", step->name, (unsigned long long)step->begin_ns,
+			   (unsigned long long)step->end_ns);
+	CHECK_STR(buf_text(&text), want);
+	json_decref(timeline);
+}
+
+TEST(steps_of_a_trace_end_where_the_next_event_is)
+{
+	check_steps("{\"timeline_at_ns\":[100,200,300,400]}", 500,
+		    "start 100-200;step 1 in: spawn 200-300;step 2 400-500;");
+}
+
+TEST(steps_without_a_time_in_the_trace_are_left_out)
+{
+	check_steps("{\"timeline_at_ns\":[-1,\"x\",7]}", 500, "");
+	check_steps("{\"timeline_at_ns\":[100,200]}", 500, "start 100-200;step 1 in: spawn 200-0;");
+	check_steps("{\"timeline_at_ns\":[100,600,700,800]}", 500, "start 100-500;");
+	check_steps("{\"timeline_at_ns\":{}}", 500, "");
+	check_steps("}", 500, "");
+	check_steps("", 500, "");
 }
 
 RUN_TESTS();
