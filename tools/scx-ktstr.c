@@ -60,7 +60,7 @@ struct scheduler {
 	struct scx_ktstr_state state;         /* as read_state() found it */
 };
 
-static bool verbose;
+static bool verbose, silent;
 
 static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void say(const char *fmt, ...)
@@ -68,6 +68,8 @@ static void say(const char *fmt, ...)
 	AUTO(buf_done) struct buf line = {0};
 	va_list args;
 
+	if (silent)
+		return;
 	buf_str(&line, "scx-ktstr: ");
 	va_start(args, fmt);
 	buf_vprintf(&line, fmt, args);
@@ -258,7 +260,7 @@ static int report_exit(const struct scx_ktstr_state *state)
 		return 0;
 	say("exited: kind=%u (%s) reason=\"%.*s\" msg=\"%.*s\"", kind, exit_kind_name(kind),
 	    (int)sizeof(state->reason), state->reason, (int)sizeof(state->message), state->message);
-	if (kind >= SCX_EXIT_ERROR)
+	if (kind >= SCX_EXIT_ERROR && !silent)
 		fprintf(stderr, "%.*s", (int)sizeof(state->dump), state->dump);
 	return kind == SCX_EXIT_UNREG ? 0 : 1;
 }
@@ -337,6 +339,7 @@ static const char usage[] =
 	"                        comes first\n"
 	"      --cell-parent-cgroup PATH  refuse to start unless this cgroup exists\n"
 	"      --verbose         show what libbpf does\n"
+	"      --silent          say nothing from here on, not of its end either\n"
 	"      --help            show this and exit\n"
 	"\n"
 	"Misbehaviour:\n"
@@ -365,6 +368,7 @@ enum option_key {
 	KEY_TIMEOUT,
 	KEY_PARTIAL,
 	KEY_VERBOSE,
+	KEY_SILENT,
 	KEY_CONFIG,
 	KEY_CELL_PARENT,
 	KEY_STARVE,
@@ -391,6 +395,7 @@ static const struct option long_options[] = {
 	{"timeout-ms", required_argument, NULL, KEY_TIMEOUT},
 	{"partial", no_argument, NULL, KEY_PARTIAL},
 	{"verbose", no_argument, NULL, KEY_VERBOSE},
+	{"silent", no_argument, NULL, KEY_SILENT},
 	{"config", required_argument, NULL, KEY_CONFIG},
 	{"cell-parent-cgroup", required_argument, NULL, KEY_CELL_PARENT},
 	{"starve", required_argument, NULL, KEY_STARVE},
@@ -472,6 +477,9 @@ static void set_option(struct options *options, enum option_key key, int index)
 		break;
 	case KEY_VERBOSE:
 		verbose = true;
+		break;
+	case KEY_SILENT:
+		silent = true;
 		break;
 	case KEY_CONFIG:
 		usage_error("--config must be the first option, and comes once");

@@ -14,6 +14,8 @@
 #include "topology/topology.h"
 #include "wire/wire.h"
 
+#define GUEST_TRACING "/sys/kernel/tracing"        /* where tracefs is */
+
 /* --- card.c: the card as the guest sees it ------------------------------------------------------ */
 
 struct card {
@@ -123,6 +125,13 @@ void ext_programs_to_json(struct json_out *json, const char *key);
 void ext_to_json(struct json_out *json, const char *key, const struct ext_state *state);
 
 int uevent_open(struct ktstr_error *err);             /* a socket that wakes at kernel events */
+
+/* --- exit_dump.c: sched_ext's last words about a scheduler ------------------------------------------------ */
+
+/* tracing: the mount point of tracefs. Once, before the template. */
+void exit_dump_prepare(const char *tracing);
+/* All that was dumped since, or nothing. */
+void exit_dump_read(const char *tracing, struct buf *out);
 
 /* --- shell.c: what a shell wants more than a test ------------------------------------------------------ */
 

@@ -130,11 +130,12 @@ static void put_task_name(struct buf *out, json_t *calls, uint64_t task)
 	}
 }
 
-static void put_calls(struct buf *out, const json_t *probes, struct sv log)
+static void put_calls(struct buf *out, const struct repro_report *report)
 {
+	const json_t *probes = report->probes;
 	json_t *calls = json_object_get(probes, "calls");
 	const json_t *trigger = json_object_get(probes, "trigger");
-	uint64_t task = probe_log_subject(probes, log);
+	uint64_t task = probe_log_subject(probes, report->log, report->dump);
 	uint64_t end_ns = number_at(trigger, "time_ns");
 	const json_t *last = NULL;
 	size_t count = 0, skip;
@@ -307,7 +308,7 @@ void repro_report_text(const struct repro_report *report, struct buf *out)
 		else
 			buf_str(out, "trigger: none, no function that ends a scheduler was called\n");
 		put_functions(out, probes);
-		put_calls(out, probes, report->log);
+		put_calls(out, report);
 	} else if (!json_is_object(json_object_get(probes, "trouble"))) {
 		buf_str(out, "no data: the probes printed nothing\n");
 	}

@@ -45,9 +45,10 @@ void probe_log_strip(struct sv log, struct buf *out);
 
 /*
  * The task, as the kernel's pointer, whose calls explain the end: the one that the kernel names
- * ("spin[166] failed to run for 1.024s"), or else the one that ran when the trigger fired; 0: unknown.
+ * in one of these texts ("spin[166] failed to run for 1.024s"), or else the one that ran when the trigger
+ * fired; 0: unknown.
  */
-uint64_t probe_log_subject(const json_t *probes, struct sv log);
+uint64_t probe_log_subject(const json_t *probes, struct sv log, struct sv dump);
 
 /* "0x1f" or a number; 0 for anything else. */
 uint64_t probe_number(const json_t *value);
@@ -57,6 +58,7 @@ uint64_t probe_number(const json_t *value);
 struct repro_report {
 	const json_t *probes;                    /* of probe_log_read(); or NULL: nothing came */
 	struct sv log;                           /* the scheduler's, of the run with probes */
+	struct sv dump;                          /* sched_ext's of that run, or empty */
 	const char *ended;                       /* how the run with probes ended, for people */
 	bool reproduced;
 	bool never_attached;                     /* the first run never came to its test */
@@ -104,7 +106,7 @@ bool repro_wanted(const struct run_config *config, const struct test_plan *plan,
 int repro_run(const struct run_config *config, size_t index, const struct session *crash,
 	      struct result *result, struct ktstr_error *err);
 
-/* --repro: the probes were in the first guest. log: from repro_split() */
-void repro_of_primary(const struct buf *log, uint64_t host_ns, struct result *result);
+/* --repro: the probes were in the first guest. log: from repro_split(); dump: sched_ext's */
+void repro_of_primary(const struct buf *log, const struct buf *dump, uint64_t host_ns, struct result *result);
 
 #endif

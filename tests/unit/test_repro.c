@@ -195,7 +195,7 @@ TEST(calls_of_the_stalled_task_are_told_with_what_they_changed)
 	read_sample("stall", &log);
 	report.log = sv_bytes(log.data, log.len);
 	report.probes = probes = probe_log_read(report.log);
-	CHECK_EQ(probe_log_subject(probes, report.log), 0xffff2);
+	CHECK_EQ(probe_log_subject(probes, report.log, (struct sv){0}), 0xffff2);
 	repro_report_text(&report, &text);
 	CHECK_HAS(buf_text(&text), "reproduced in a second guest: runnable task stall\n"
 				   "trigger: scx_exit() of kind 1026 (stall) on CPU 1, while kworker[37] ran\n"
@@ -263,12 +263,25 @@ TEST(callbacks_that_were_never_loaded_are_missed)
 		     "not probed: the scheduler's callbacks: it ended before it had loaded any\n");
 }
 
+TEST(the_stalled_task_of_a_scheduler_that_says_nothing_is_in_the_dump)
+{
+	AUTO(buf_done) struct buf log = {0};
+	json_t *probes;
+
+	read_sample("stall", &log);
+	probes = probe_log_read(sv_bytes(log.data, log.len));
+	CHECK_EQ(probe_log_subject(probes, sv_of("quiet\n"), sv_of("")), 0xffff1);
+	CHECK_EQ(probe_log_subject(probes, sv_of("quiet\n"),
+				   sv_of("  runnable task stall (spin[126] failed to run for 0.708s)\n")), 0xffff2);
+	json_decref(probes);
+}
+
 TEST(without_a_named_task_the_triggers_own_is_told_of)
 {
 	json_t *probes = probe_log_read(sv_of(REPRO_MARK "{\"what\":\"trigger\",\"task\":\"0xabc\",\"pid\":0}\n"));
 
-	CHECK_EQ(probe_log_subject(probes, sv_of("x[1] failed to run for 1s")), 0xabc);
-	CHECK_EQ(probe_log_subject(probes, sv_of("")), 0xabc);
+	CHECK_EQ(probe_log_subject(probes, sv_of("x[1] failed to run for 1s"), sv_of("")), 0xabc);
+	CHECK_EQ(probe_log_subject(probes, sv_of(""), (struct sv){0}), 0xabc);
 	json_decref(probes);
 }
 

@@ -36,7 +36,7 @@ says 'bpf_prog_[0-9a-f]+_ktstr_[a-z_]+\+0x[0-9a-f]+ \(scx_ktstr\.bpf\.c:[0-9]+\)
 	[ "$(jq '[.functions[] | select(.callback == "cgroup_set_weight").name]' -c "$dir/auto-repro.json")" = \
 		'["ktstr_cgroup_set_weight"]' ]
 check "the scheduler's own callbacks are probed before sched_ext calls them, with their source lines" $?
-# what the program did, as its own words say: a running task is on no queue, and stopping moves its clock on
+# what the machine has (two CPUs) and the source of the fixture promises
 jq -e '.functions as $f | .calls | map(. + {callback: $f[.function].callback}) |
 	(map(select(.callback == "dispatch")) | length > 0 and all(.args[0] == "0x0" or .args[0] == "0x1")) and
 	(map(select(.callback == "dispatch" and .task)) | length > 0 and all(.before.weight > 0 and .after)) and
@@ -59,6 +59,14 @@ check "of a stall, the calls that concern the stalled task are told" $?
 says 'ktstr_enqueue\(p=cg_0-[0-9]\[[0-9]+\], enq_flags=[^)]*\) at scx_ktstr\.bpf\.c:[0-9]+; by' &&
 	says '^ *at entry: p: queue none, scx.slice '
 check "the scheduler's own last doings with it among them" $?
+
+run 1 stalls_silently && [ ! -e "$dir/scheduler.log" ] && says '^ *--- sched_ext dump ---' &&
+	says '^ *[^ ]+\[[0-9]+\] triggered exit kind 1026:' && says 'where: *task cg_0-[0-9]\[[0-9]+\] on CPU [01]' &&
+	says '^ *[0-9.]* *\.\.\. [0-9]+ more lines in sched_ext-dump\.log' &&
+	grep -q '^CPU states' "$dir/sched_ext-dump.log" && grep -qE '^ *SCX_EV_' "$dir/sched_ext-dump.log" &&
+	task=$(grep 'reproduced in a second guest' "$work/out" | grep -oE 'cg_0-[0-9]\[[0-9]+\] failed to run' |
+		cut -d' ' -f1) && [ -n "$task" ] && grep -qF "calls that concern $task" "$work/out"
+check "of a scheduler that says nothing there is sched_ext's own dump, and the stalled task" $?
 
 run 1 dies && says ' reproduced in a second guest: ' && says 'dying on purpose' && says 'trigger: bpf_scx_unreg\(\)'
 check "a scheduler whose process dies is found at its closed link" $?
