@@ -335,6 +335,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 	struct stage_arg stage_arg = {.config = config, .index = index};
 	const struct request_config request_config = {
 		.plan = plan,
+		.kernel = config->kernel,
 		.shell = shell,
 		.probes = probes,
 		.mode = config->mode,

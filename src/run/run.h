@@ -220,6 +220,7 @@ int shell_run(const struct run_config *config, const struct shell *shell, int *r
 struct request_config {
 	const struct test_plan *plan;
 	const char *scheduler;        /* host path, or NULL */
+	const struct kernel *kernel;  /* its configuration goes along where it has one; or NULL */
 	const struct shell *shell;    /* NULL: the plan's test */
 	const char *wprof;            /* host path, or NULL */
 	const struct strings *probes; /* functions to probe while the scheduler runs; NULL: none */

@@ -105,6 +105,30 @@ TEST(what_a_scheduler_declares_is_in_the_request_in_its_order)
 	CHECK_STR(err.msg, "scheduler s: config_file: /Etc/hostname: No such file or directory");
 }
 
+TEST(the_kernels_configuration_goes_along_under_its_release)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	AUTO(buf_done) struct buf request = {0};
+	AUTO(buf_done) struct buf without = {0};
+	struct kernel kernel = {.release = (char *)"6.18.15", .config = (char *)"/etc/hostname"};
+	struct request_config config = {.mode = VM_DET, .nonce = 7, .kernel = &kernel};
+	struct ktstr_error err = {0};
+
+	if (plans_parse(sv_of(TEST_JSON("null")), "/bin/true", &plans, &err) < 0)
+		fail_msg("%s", err.msg);
+	strings_done(&plans.at[0].include_files);
+	plans.at[0].include_files = (struct strings){0};
+	config.plan = &plans.at[0];
+	CHECK_EQ(request_build(&config, &request, &err), 0);
+	CHECK(memmem(request.data, request.len, "/boot/config-6.18.15", 21));
+	kernel.config = NULL;        /* not known: libbpf will say so to whom it matters */
+	CHECK_EQ(request_build(&config, &without, &err), 0);
+	CHECK(!memmem(without.data, without.len, "/boot/config-", 13));
+	kernel.config = (char *)"/nowhere/config";
+	CHECK_EQ(request_build(&config, &without, &err), -ENOENT);
+	CHECK_HAS(err.msg, "/nowhere/config");
+}
+
 #define WITH_CHECKS(checks) TEST_JSON("null,\"checks\":" checks)
 
 TEST(thresholds_name_the_layer_that_set_each)
