@@ -14,5 +14,6 @@
 	embed scx_ktstr_object KTSTR_OBJECT
 	embed scx_ktstr_reject_object KTSTR_REJECT_OBJECT
 	embed scx_ktstr_loop_object KTSTR_LOOP_OBJECT
+	embed scx_ktstr_kconfig_object KTSTR_KCONFIG_OBJECT
 
 	.section .note.GNU-stack, "", %progbits

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * ktstr_repro.bpf.c - what happened on the way to a scheduler's end? Kernel functions that were
- * chosen by the loader, at their entry and return: arguments, and the task among them as it was
- * before and is after. The newest calls stay in a ring of memory that nobody reads before the end,
- * so that nothing wakes up for them; the first trigger stops the recording.
+ * ktstr_repro.bpf.c - what happened on the way to a scheduler's end? Functions of the kernel that
+ * were chosen by the loader (kprobes), and the scheduler's own callbacks (fentry and fexit on its BPF
+ * programs), at their entry and return: arguments, and what they point to as it was before and is
+ * after. The newest calls stay in a ring of memory that nobody reads before the end, so that nothing
+ * wakes up for them; the first trigger stops the recording.
  */
 #include "repro.h"
 #include "scx_ktstr.h"
@@ -44,11 +45,15 @@ struct pt_regs {
 
 #pragma clang attribute pop
 
-const volatile struct repro_function functions[REPRO_FUNCTIONS_MAX] SEC(".rodata.functions");
+/* The loader's: those of the callbacks follow once the scheduler has loaded them. */
+struct repro_function functions[REPRO_FUNCTIONS_MAX] SEC(".data.functions");
+u32 scheduler_tgid SEC(".data.scheduler");   /* the loader's; 0: not started */
 struct repro_trigger trigger SEC(".data.trigger");
 u64 call_count SEC(".data.count");
 u64 nested_count SEC(".data.nested");        /* calls whose return was not recognized */
 static u32 claimed;                          /* the first trigger takes it */
+
+#define SIGSTOP 19                           /* uapi/asm/signal.h of x86-64 */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -70,7 +75,7 @@ struct {
 	__type(value, u64);
 } open_calls SEC(".maps");
 
-static void read_task(struct repro_task *to, struct task_struct___repro *task)
+static __always_inline void read_task(struct repro_task *to, struct task_struct___repro *task)
 {
 	const u64 *mask;
 
@@ -91,12 +96,23 @@ static void read_task(struct repro_task *to, struct task_struct___repro *task)
 		bpf_probe_read_kernel(&to->cpus[i], sizeof(to->cpus[i]), mask + i);
 }
 
-static u64 arg_at(const u64 *args, uint8_t index)
+static __always_inline void read_fields(u64 *to, const struct repro_function *about, const struct repro_call *call)
+{
+	for (int i = 0; i < REPRO_FIELDS; i++) {
+		const struct repro_field *field = &about->fields[i];
+
+		if (!field->used || field->arg >= REPRO_ARGS)
+			break;
+		bpf_probe_read_kernel(&to[i], sizeof(to[i]), (void *)(call->args[field->arg] + field->offset));
+	}
+}
+
+static __always_inline u64 arg_at(const u64 *args, uint8_t index)
 {
 	return index < REPRO_ARGS ? args[index] : 0;
 }
 
-static void pull_trigger(struct pt_regs *regs, const u64 *args, u32 function)
+static __always_inline void pull_trigger(struct pt_regs *regs, const u64 *args, u32 function)
 {
 	uint8_t kind = functions[function & (REPRO_FUNCTIONS_MAX - 1)].kind;
 
@@ -113,17 +129,12 @@ static void pull_trigger(struct pt_regs *regs, const u64 *args, u32 function)
 	trigger.fired = 1;
 }
 
-SEC("kprobe")
-int on_entry(struct pt_regs *regs)
+/* Its number, or 0: the recording is over. */
+static __always_inline u64 begin_call(u32 function, const u64 *args)
 {
-	u32 function = (u32)bpf_get_attach_cookie(regs) & (REPRO_FUNCTIONS_MAX - 1);
-	const volatile struct repro_function *about = &functions[function];
-	u64 args[REPRO_ARGS] = {BPF_CORE_READ(regs, di), BPF_CORE_READ(regs, si),
-				BPF_CORE_READ(regs, dx), BPF_CORE_READ(regs, cx),
-				BPF_CORE_READ(regs, r8), BPF_CORE_READ(regs, r9)};
+	const struct repro_function *about = &functions[function];
 	struct task_struct___repro *task = (void *)arg_at(args, about->task);
 	struct scx_dispatch_q___repro *queue = (void *)arg_at(args, about->queue);
-	struct open_call open = {.task = bpf_get_current_task(), .function = function};
 	struct repro_call *call;
 	u64 number;
 	u32 place;
@@ -139,8 +150,8 @@ int on_entry(struct pt_regs *regs)
 	call->entry_ns = bpf_ktime_get_ns();
 	call->exit_ns = 0;
 	call->ret = 0;
-	__builtin_memcpy(call->args, args, sizeof(args));
-	call->current_task = open.task;
+	__builtin_memcpy(call->args, args, sizeof(call->args));
+	call->current_task = bpf_get_current_task();
 	call->current_pid = (s32)bpf_get_current_pid_tgid();
 	bpf_get_current_comm(call->current_comm, sizeof(call->current_comm));
 	call->cpu = bpf_get_smp_processor_id();
@@ -154,35 +165,105 @@ int on_entry(struct pt_regs *regs)
 		call->task_pid = BPF_CORE_READ(task, pid);
 		bpf_probe_read_kernel(call->task_comm, sizeof(call->task_comm), &task->comm);
 	}
+	read_fields(call->fields_before, about, call);
 	call->number = number;
-	if (about->trigger)
-		pull_trigger(regs, args, function);
-	else
-		bpf_map_update_elem(&open_calls, &open, &number, 0);
-	return 0;
+	return number;
 }
 
-SEC("kretprobe")
-int on_return(struct pt_regs *regs)
+static __always_inline void open_call(u32 function, u64 number)
 {
-	u32 function = (u32)bpf_get_attach_cookie(regs) & (REPRO_FUNCTIONS_MAX - 1);
+	struct open_call open = {.task = bpf_get_current_task(), .function = function};
+
+	if (number)
+		bpf_map_update_elem(&open_calls, &open, &number, 0);
+}
+
+static __always_inline void end_call(u32 function, u64 ret)
+{
 	struct open_call open = {.task = bpf_get_current_task(), .function = function};
 	u64 *number = bpf_map_lookup_elem(&open_calls, &open);
 	struct repro_call *call;
 	u32 place;
 
 	if (!number)
-		return 0;
+		return;
 	place = (u32)*number & (REPRO_CALLS - 1);
 	call = bpf_map_lookup_elem(&calls, &place);
 	if (call && call->number == *number) {
-		call->ret = BPF_CORE_READ(regs, ax);
+		call->ret = ret;
 		if (call->task)
 			read_task(&call->after, (void *)call->task);
+		read_fields(call->fields_after, &functions[function], call);
 		call->exit_ns = bpf_ktime_get_ns();
 	} else {
 		__sync_fetch_and_add(&nested_count, 1);
 	}
 	bpf_map_delete_elem(&open_calls, &open);
+}
+
+/* --- functions of the kernel ------------------------------------------------------------------- */
+
+SEC("kprobe")
+int on_entry(struct pt_regs *regs)
+{
+	u32 function = (u32)bpf_get_attach_cookie(regs) & (REPRO_FUNCTIONS_MAX - 1);
+	u64 args[REPRO_ARGS] = {BPF_CORE_READ(regs, di), BPF_CORE_READ(regs, si),
+				BPF_CORE_READ(regs, dx), BPF_CORE_READ(regs, cx),
+				BPF_CORE_READ(regs, r8), BPF_CORE_READ(regs, r9)};
+	u64 number = begin_call(function, args);
+
+	if (!functions[function].trigger)
+		open_call(function, number);
+	else if (number)
+		pull_trigger(regs, args, function);
+	return 0;
+}
+
+SEC("kretprobe")
+int on_return(struct pt_regs *regs)
+{
+	end_call((u32)bpf_get_attach_cookie(regs) & (REPRO_FUNCTIONS_MAX - 1), BPF_CORE_READ(regs, ax));
+	return 0;
+}
+
+/* --- callbacks of the scheduler ---------------------------------------------------------------- */
+
+/*
+ * The scheduler stops before it goes on with what it has just loaded, and the loader continues it
+ * when the probes below are on its programs. Other processes are nobody's to continue.
+ */
+SEC("kprobe")
+int on_struct_ops(struct pt_regs *regs)
+{
+	if (scheduler_tgid && bpf_get_current_pid_tgid() >> 32 == scheduler_tgid)
+		bpf_send_signal(SIGSTOP);
+	return 0;
+}
+
+/*
+ * A struct_ops program has one argument, the array of its callback's own
+ * (Documentation/bpf/libbpf/program_types.rst; BPF_PROG() takes them out of it). Loaded for a function
+ * that every kernel has and attached nowhere: the loader loads these instructions again for each
+ * program of the scheduler, which are not known when libbpf has to finish them.
+ */
+SEC("fentry/schedule_tail")
+int on_callback(u64 *ctx)
+{
+	u32 function = (u32)bpf_get_attach_cookie(ctx) & (REPRO_FUNCTIONS_MAX - 1);
+	u64 args[REPRO_ARGS] = {0}, array = 0;
+
+	bpf_get_func_arg(ctx, 0, &array);
+	bpf_probe_read_kernel(args, sizeof(args), (void *)array);
+	open_call(function, begin_call(function, args));
+	return 0;
+}
+
+SEC("fexit/schedule_tail")
+int on_callback_return(u64 *ctx)
+{
+	u64 ret = 0;
+
+	bpf_get_func_ret(ctx, &ret);        /* stays 0 where nothing is returned */
+	end_call((u32)bpf_get_attach_cookie(ctx) & (REPRO_FUNCTIONS_MAX - 1), ret);
 	return 0;
 }

@@ -9,11 +9,19 @@
 #include <stdint.h>
 
 #define REPRO_ARGS 6                      /* what registers carry */
-#define REPRO_FUNCTIONS_MAX 64
-#define REPRO_CALLS 4096                  /* a ring: the newest ones stay; a power of two */
+#define REPRO_FIELDS 8                    /* of what a call's arguments point to */
+#define REPRO_FUNCTIONS_MAX 128           /* a power of two */
+#define REPRO_CALLS 8192                  /* a ring: the newest ones stay; a power of two */
 #define REPRO_STACK 24
 #define REPRO_CPU_WORDS 4                 /* 256 CPUs of a cpumask */
 #define REPRO_NO_ARG 0xff
+
+/* Eight bytes of what an argument points to; who reads them knows how many belong to the field. */
+struct repro_field {
+	uint32_t offset;
+	uint16_t arg;
+	uint16_t used;                    /* 0: no more fields */
+};
 
 /* Where in a function's arguments the things are that we look into. */
 struct repro_function {
@@ -21,8 +29,9 @@ struct repro_function {
 	uint8_t kind;                     /* of the enum scx_exit_kind: this one is a trigger; or none */
 	uint8_t trigger;                  /* 1: it ends the scheduler, whether or not it says a kind */
 	uint32_t reserved;
+	struct repro_field fields[REPRO_FIELDS];
 };
-_Static_assert(sizeof(struct repro_function) == 8, "both halves must agree on it");
+_Static_assert(sizeof(struct repro_function) == 72, "both halves must agree on it");
 
 /* Fields of struct task_struct and of its scx; those that a kernel lacks are left 0 */
 struct repro_task {
@@ -44,11 +53,12 @@ struct repro_call {
 	uint64_t current_task, task;      /* task: the argument, or 0 */
 	uint64_t queue_id;                /* of the scx_dispatch_q argument */
 	struct repro_task before, after;  /* of task */
+	uint64_t fields_before[REPRO_FIELDS], fields_after[REPRO_FIELDS];
 	uint32_t function, cpu;
 	int32_t current_pid, task_pid;
 	char current_comm[16], task_comm[16];
 };
-_Static_assert(sizeof(struct repro_call) == 328, "both halves must agree on it");
+_Static_assert(sizeof(struct repro_call) == 456, "both halves must agree on it");
 
 /* What ended the scheduler: the first trigger that was called. */
 struct repro_trigger {

@@ -27,6 +27,9 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct scx_ktstr_config config SEC(".rodata.config");
 struct scx_ktstr_state state SEC(".data.state");
+#ifdef KTSTR_KCONFIG
+extern unsigned long CONFIG_HZ __kconfig;
+#endif
 
 /* Tells the loader that state.exit_kind has been set. */
 struct {
@@ -325,6 +328,9 @@ s32 BPF_PROG(ktstr_init)
 	s32 r;
 
 	attached_at_ns = bpf_ktime_get_ns();
+#ifdef KTSTR_KCONFIG
+	state.hz = CONFIG_HZ;
+#endif
 	r = faulty_init();
 	if (r)
 		return r;

@@ -53,10 +53,11 @@ enum scx_exit_kind {
 struct scx_ktstr_state {
 	uint32_t without_queue;           /* 1: this kernel lets no scheduler create a queue */
 	uint32_t exit_kind;               /* enum scx_exit_kind; NONE until the texts are whole */
+	uint64_t hz;                      /* of the kernel's configuration, where it was asked for it */
 	char reason[128];
 	char message[1024];               /* the kernel's SCX_EXIT_MSG_LEN */
 	char dump[SCX_KTSTR_DUMP_SIZE];
 };
-_Static_assert(sizeof(struct scx_ktstr_state) == 33928, "both halves must agree on it");
+_Static_assert(sizeof(struct scx_ktstr_state) == 33936, "both halves must agree on it");
 
 #endif

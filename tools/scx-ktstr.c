@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../bpf/scx_ktstr.h"
@@ -35,13 +36,15 @@
 extern const char scx_ktstr_object[], scx_ktstr_object_end[];
 extern const char scx_ktstr_reject_object[], scx_ktstr_reject_object_end[];
 extern const char scx_ktstr_loop_object[], scx_ktstr_loop_object_end[];
+extern const char scx_ktstr_kconfig_object[], scx_ktstr_kconfig_object_end[];
 
 static const struct program {
 	const char *object, *end;
 	bool is_refused;                      /* by every verifier */
 } fair_program = {scx_ktstr_object, scx_ktstr_object_end, false},
   reject_program = {scx_ktstr_reject_object, scx_ktstr_reject_object_end, true},
-  loop_program = {scx_ktstr_loop_object, scx_ktstr_loop_object_end, true};
+  loop_program = {scx_ktstr_loop_object, scx_ktstr_loop_object_end, true},
+  kconfig_program = {scx_ktstr_kconfig_object, scx_ktstr_kconfig_object_end, false};
 
 struct options {
 	uint32_t slice_us, timeout_ms;
@@ -60,7 +63,7 @@ struct scheduler {
 	struct scx_ktstr_state state;         /* as read_state() found it */
 };
 
-static bool verbose;
+static bool verbose, silent;
 
 static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void say(const char *fmt, ...)
@@ -68,6 +71,8 @@ static void say(const char *fmt, ...)
 	AUTO(buf_done) struct buf line = {0};
 	va_list args;
 
+	if (silent)
+		return;
 	buf_str(&line, "scx-ktstr: ");
 	va_start(args, fmt);
 	buf_vprintf(&line, fmt, args);
@@ -207,6 +212,19 @@ static int read_state(struct scheduler *scheduler, struct ktstr_error *err)
 	return 0;
 }
 
+/* The resolution of a coarse clock is a tick (kernel/time/posix-timers.c, posix_get_coarse_res()). */
+static int check_hz(uint64_t hz, struct ktstr_error *err)
+{
+	struct timespec tick = {0};
+
+	(void)clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	say("CONFIG_HZ is %llu", (unsigned long long)hz);
+	if ((uint64_t)tick.tv_nsec == NS_PER_S / hz)
+		return 0;
+	return error_set(err, -EPROTO, "a tick of this kernel is %ld ns, its configuration says %llu Hz",
+			 tick.tv_nsec, (unsigned long long)hz);
+}
+
 static int attach(struct scheduler *scheduler, struct ktstr_error *err)
 {
 	struct bpf_map *ops = bpf_object__find_map_by_name(scheduler->object, "ktstr_ops");
@@ -217,6 +235,8 @@ static int attach(struct scheduler *scheduler, struct ktstr_error *err)
 		return error_sys(err, "attach (is another scheduler in /sys/kernel/sched_ext/root/ops?)");
 	say("attached");
 	r = read_state(scheduler, err);
+	if (r == 0 && scheduler->state.hz)
+		r = check_hz(scheduler->state.hz, err);
 	if (r == 0 && scheduler->state.without_queue)
 		say("this kernel's BTF lets no scheduler create a queue: first come, first served");
 	return r;
@@ -258,7 +278,7 @@ static int report_exit(const struct scx_ktstr_state *state)
 		return 0;
 	say("exited: kind=%u (%s) reason=\"%.*s\" msg=\"%.*s\"", kind, exit_kind_name(kind),
 	    (int)sizeof(state->reason), state->reason, (int)sizeof(state->message), state->message);
-	if (kind >= SCX_EXIT_ERROR)
+	if (kind >= SCX_EXIT_ERROR && !silent)
 		fprintf(stderr, "%.*s", (int)sizeof(state->dump), state->dump);
 	return kind == SCX_EXIT_UNREG ? 0 : 1;
 }
@@ -336,7 +356,9 @@ static const char usage[] =
 	"      --config FILE     options, apart at white space, that come before the others; this one\n"
 	"                        comes first\n"
 	"      --cell-parent-cgroup PATH  refuse to start unless this cgroup exists\n"
+	"      --kconfig         ask for CONFIG_HZ, and refuse to run when it is not the kernel's\n"
 	"      --verbose         show what libbpf does\n"
+	"      --silent          say nothing from here on, not of its end either\n"
 	"      --help            show this and exit\n"
 	"\n"
 	"Misbehaviour:\n"
@@ -365,6 +387,8 @@ enum option_key {
 	KEY_TIMEOUT,
 	KEY_PARTIAL,
 	KEY_VERBOSE,
+	KEY_SILENT,
+	KEY_KCONFIG,
 	KEY_CONFIG,
 	KEY_CELL_PARENT,
 	KEY_STARVE,
@@ -391,6 +415,8 @@ static const struct option long_options[] = {
 	{"timeout-ms", required_argument, NULL, KEY_TIMEOUT},
 	{"partial", no_argument, NULL, KEY_PARTIAL},
 	{"verbose", no_argument, NULL, KEY_VERBOSE},
+	{"silent", no_argument, NULL, KEY_SILENT},
+	{"kconfig", no_argument, NULL, KEY_KCONFIG},
 	{"config", required_argument, NULL, KEY_CONFIG},
 	{"cell-parent-cgroup", required_argument, NULL, KEY_CELL_PARENT},
 	{"starve", required_argument, NULL, KEY_STARVE},
@@ -472,6 +498,12 @@ static void set_option(struct options *options, enum option_key key, int index)
 		break;
 	case KEY_VERBOSE:
 		verbose = true;
+		break;
+	case KEY_SILENT:
+		silent = true;
+		break;
+	case KEY_KCONFIG:
+		options->program = &kconfig_program;
 		break;
 	case KEY_CONFIG:
 		usage_error("--config must be the first option, and comes once");

@@ -14,6 +14,8 @@
 #include "topology/topology.h"
 #include "wire/wire.h"
 
+#define GUEST_TRACING "/sys/kernel/tracing"        /* where tracefs is */
+
 /* --- card.c: the card as the guest sees it ------------------------------------------------------ */
 
 struct card {
@@ -142,6 +144,13 @@ bool watchdog_read(const struct wire_watchdog *watchdog, uint32_t *ret_timeout_m
 
 /* What those two processes do first; for main(), when it is not PID 1. Returns an exit status. */
 int watchdog_main(int argc, char **argv);
+
+/* --- exit_dump.c: sched_ext's last words about a scheduler ------------------------------------------------ */
+
+/* tracing: the mount point of tracefs. Once, before the template. */
+void exit_dump_prepare(const char *tracing);
+/* All that was dumped since, or nothing. */
+void exit_dump_read(const char *tracing, struct buf *out);
 
 /* --- shell.c: what a shell wants more than a test ------------------------------------------------------ */
 

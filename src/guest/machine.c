@@ -37,7 +37,7 @@ static const struct mount_row later[] = {
 	{"/run", "tmpfs", "mode=0755", false},
 	{"/sys/fs/cgroup", "cgroup2", NULL, false},
 	{"/sys/kernel/debug", "debugfs", NULL, true},
-	{"/sys/kernel/tracing", "tracefs", NULL, true},
+	{GUEST_TRACING, "tracefs", NULL, true},
 	{"/sys/fs/bpf", "bpf", NULL, true},
 };
 
@@ -169,6 +169,7 @@ int machine_prepare(struct ktstr_error *err)
 	link_standard_streams();
 	bring_loopback_up();
 	set_knobs();
+	exit_dump_prepare(GUEST_TRACING);
 	(void)setrlimit(RLIMIT_MEMLOCK, &locked);
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	return 0;

@@ -22,6 +22,7 @@
  * would cost a different number of instructions: in det that is a different run. */
 #define RESULT_NONCE 0
 #define OUTPUT_MAX (32u << 20)             /* of one stream of one run; what is more is dropped */
+#define OUTPUT_CHUNK 65536u
 #define TICK_NS (50 * NS_PER_MS)           /* sysfs has no events: look again at least so often */
 #define STOP_NS (5 * NS_PER_S)
 #define BODY_END_NS (2 * NS_PER_S)         /* from its result to its exit */
@@ -47,6 +48,7 @@ struct watch {
 	int scheduler_status, test_status;         /* of waitpid(); -1 while it runs */
 	uint64_t scheduler_ended_ns;
 	bool stopping_scheduler;
+	bool was_put_out;                          /* by sched_ext; it may have dumped something */
 	bool has_frozen;
 	bool has_result;
 	struct buf result_bytes;
@@ -158,7 +160,7 @@ static void put_output(struct watch *watch, enum wire_stream id, const void *dat
 static void read_stream(struct watch *watch, struct stream *stream)
 {
 	for (;;) {
-		char chunk[65536];
+		char chunk[OUTPUT_CHUNK];
 		ssize_t len = read(stream->fd, chunk, sizeof(chunk));
 
 		if (len < 0 && errno == EAGAIN)
@@ -181,10 +183,12 @@ static void take_kernel_line(struct watch *watch, struct sv record)
 	(void)head;
 	if (killed && watch->oom.len == 0)
 		buf_bytes(&watch->oom, line.data, line.len);
-	/* said before the scheduler's own process hears of it, so its maps are still there */
-	if (!watch->stopping_scheduler && memmem(line.data, line.len, "BPF scheduler", 13) &&
-	    memmem(line.data, line.len, "disabled (", 10))
-		freeze(watch, WIRE_BELL_FREEZE_SCHEDULER);
+	if (memmem(line.data, line.len, "BPF scheduler", 13) && memmem(line.data, line.len, "disabled (", 10)) {
+		/* said before the scheduler's own process hears of it, so its maps are still there */
+		if (!watch->stopping_scheduler)
+			freeze(watch, WIRE_BELL_FREEZE_SCHEDULER);
+		watch->was_put_out |= !memmem(line.data, line.len, "(unregistered from user space)", 30);
+	}
 	if (killed || memmem(line.data, line.len, "sched_ext", 9)) {
 		AUTO(free) char *text = xasprintf("%.*s\n", SV_ARG(line));
 
@@ -768,6 +772,19 @@ static void stop_scheduler(struct watch *watch)
 	ext_read(&watch->after);
 }
 
+/* In a run that went well nobody looks for one. */
+static void put_exit_dump(struct watch *watch)
+{
+	AUTO(buf_done) struct buf dump = {0};
+
+	if (!watch->was_put_out)
+		return;
+	exit_dump_read(GUEST_TRACING, &dump);
+	for (size_t at = 0; at < dump.len; at += OUTPUT_CHUNK)
+		put_output(watch, WIRE_EXIT_DUMP, dump.data + at,
+			   dump.len - at < OUTPUT_CHUNK ? dump.len - at : OUTPUT_CHUNK);
+}
+
 static void put_scheduler_state(struct watch *watch)
 {
 	bool asked = watch->request->scheduler_argv.len > 0;
@@ -824,6 +841,7 @@ int watch_run(struct card *card, const struct request *request, struct ktstr_err
 		put_steps(&watch);
 	disable(&watch);
 	stop_scheduler(&watch);
+	put_exit_dump(&watch);
 	put_scheduler_state(&watch);
 	done = (struct wire_done){
 		.test_wait_status = watch.test_status,

@@ -43,6 +43,7 @@ void result_done(struct result *result)
 	free(result->steps_changes);
 	free(result->test_output);
 	free(result->scheduler_log);
+	free(result->exit_dump);
 	free(result->auto_repro);
 	free(result->console_tail);
 	free(result->repeat_command);

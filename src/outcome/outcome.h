@@ -81,6 +81,7 @@ struct result {
 	/* For a failure report; bounded tails, already free of control characters. */
 	char *test_output;             /* what the body printed */
 	char *scheduler_log;
+	char *exit_dump;               /* the beginning of sched_ext's, for a report; or NULL: not stored */
 	char *auto_repro;              /* what probes saw of a scheduler's end; NULL: there were none */
 	char *console_tail;
 	char *repeat_command;          /* one line for a shell */

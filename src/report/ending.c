@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ending.c - how a scheduler ended: from what the kernel says of it, the scheduler's own log with
- * sched_ext's dump in it (kernel/sched/ext.c: scx_dump_state()), and how its process went. All of it
+ * ending.c - how a scheduler ended: from what the kernel says of it, sched_ext's dump, which may be in
+ * the scheduler's own log (kernel/sched/ext.c: scx_dump_state()), and how its process went. All of it
  * is a guest's text, which may be anything.
  */
 #include "report/format.h"
@@ -40,6 +40,11 @@ struct sv find_scx_dump(struct sv log)
 		start--;
 	end = memmem(mark, log.len - (size_t)(mark - log.data), "\n====", 5);
 	return sv_bytes(start, (size_t)((end ?: log.data + log.len) - start));
+}
+
+struct sv scx_dump_of(const struct result *result)
+{
+	return result->exit_dump ? sv_of(result->exit_dump) : find_scx_dump(sv_of(result->scheduler_log ?: ""));
 }
 
 /* --- what: "the kernel put it out: runnable task stall: spin[12] failed to run for 1.060s" ------- */
@@ -201,7 +206,7 @@ static bool put_task(struct buf *out, struct sv dump, struct sv kernel_log)
 char *ending_where(const struct result *result)
 {
 	AUTO(buf_done) struct buf out = {0};
-	struct sv dump = find_scx_dump(sv_of(result->scheduler_log ?: "")), first, rest = dump;
+	struct sv dump = scx_dump_of(result), first, rest = dump;
 
 	if (put_program(&out, dump)) {
 		sv_line(&rest, &first);

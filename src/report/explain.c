@@ -189,8 +189,8 @@ static void put_log(struct buf *out, const char *indent, const char *title, cons
 	put_lines(out, deeper, copy);
 }
 
-/* The first lines: they say whom it was about, and where the kernel was. */
-static void put_dump(struct buf *out, const char *indent, struct sv dump)
+/* The first lines: they say whom it was about, and where the kernel was. file: that has all of them. */
+static void put_dump(struct buf *out, const char *indent, struct sv dump, const char *file)
 {
 	AUTO(free) char *deeper = xasprintf("%s  ", indent);
 	size_t shown = 0, left = 0;
@@ -209,20 +209,23 @@ static void put_dump(struct buf *out, const char *indent, struct sv dump)
 			left++;
 	}
 	if (left)
-		buf_printf(out, "%s... %zu more lines in scheduler.log\n", deeper, left);
+		buf_printf(out, "%s... %zu more lines in %s\n", deeper, left, file);
 }
 
-/* The log without the dump, which has a section of its own. */
-static void put_scheduler_log(struct buf *out, const char *indent, const char *log)
+/*
+ * The log without the dump, which has a section of its own: as the guest's PID 1 read it from the
+ * kernel, or from the log where that kernel tells it nobody but the scheduler.
+ */
+static void put_scheduler_log(struct buf *out, const char *indent, const struct result *result)
 {
-	struct sv all = sv_of(log ?: ""), dump = find_scx_dump(all);
+	struct sv all = sv_of(result->scheduler_log ?: ""), dump = find_scx_dump(all);
 	AUTO(buf_done) struct buf rest = {0};
 
 	buf_bytes(&rest, all.data, dump.len ? (size_t)(dump.data - all.data) : all.len);
 	if (dump.len)
 		buf_bytes(&rest, dump.data + dump.len, (size_t)(all.data + all.len - dump.data) - dump.len);
 	put_log(out, indent, "scheduler log", buf_text(&rest), LOG_LINES);
-	put_dump(out, indent, dump);
+	put_dump(out, indent, scx_dump_of(result), result->exit_dump ? "sched_ext-dump.log" : "scheduler.log");
 }
 
 /* That it was loaded and unloaded says nothing where all went well. */
@@ -284,7 +287,7 @@ void explain(struct buf *out, const char *indent, const struct result *result)
 	put_log(out, indent, "largest changes", result->steps_changes, SIZE_MAX);
 	put_log(out, indent, "failure dump", result->dump_excerpt, SIZE_MAX);
 	put_log(out, indent, "test output", result->test_output, SIZE_MAX);
-	put_scheduler_log(out, indent, result->scheduler_log);
+	put_scheduler_log(out, indent, result);
 	put_log(out, indent, "trace", result->trace_summary, SIZE_MAX);
 	put_kernel_log(out, indent,
 		       json_string_value(json_object_get(result->outcome.scheduler, "kernel_log")));

@@ -69,6 +69,8 @@ char *ending_what(const struct result *result);
 char *ending_where(const struct result *result);
 /* The part of a scheduler's log that is sched_ext's dump; empty: it has none. A view into it. */
 struct sv find_scx_dump(struct sv log);
+/* sched_ext's dump as the guest had it from the kernel, or else from that log. A view into the result. */
+struct sv scx_dump_of(const struct result *result);
 
 /* progress.c: take the line away, if there is one, and keep it away until progress_lower(). */
 void progress_lift(void);

@@ -43,6 +43,9 @@ int report_end(struct report *report, const struct report_totals *totals, struct
  */
 int report_exit_status(const struct report_totals *totals);
 
+/* What an event of an outcome's timeline changed, "step 2 shrink: set_cpuset, spawn". The caller's. */
+char *report_change(const json_t *event);
+
 /*
  * "[3/12] 2 running: steady (test 1.2s), oversubscribed (boot 4.0s)" on a terminal, redrawn in place
  * and gone at the end. Never wider than the terminal, and the cursor is never hidden, so a killed

@@ -75,8 +75,7 @@ static void phases_collect(const json_t *events, struct phases *phases)
 	}
 }
 
-/* "step 2 shrink: set_cpuset, spawn" */
-static char *change_text(const json_t *event)
+char *report_change(const json_t *event)
 {
 	const json_t *kinds = json_object_get(event, "op_kinds");
 	AUTO(free) char *name = one_line(json_string_value(json_object_get(event, "name")));
@@ -118,7 +117,7 @@ char *timeline_change_at(const json_t *events, double ns)
 		if (!last || number_at(phase->from, "elapsed_ns") <= ns)
 			last = phase->from;
 	}
-	return last ? change_text(last) : NULL;
+	return last ? report_change(last) : NULL;
 }
 
 bool timeline_first_worse(const json_t *events, double *ret_ns)
@@ -139,7 +138,7 @@ static void put_phase(struct buf *out, const char *indent, const struct phase *p
 		      const struct phase *before)
 {
 	double from_s = number_at(phase->from, "elapsed_ns") / NS_PER_S;
-	AUTO(free) char *change = change_text(phase->from);
+	AUTO(free) char *change = report_change(phase->from);
 
 	if (!phase->to) {
 		buf_printf(out, "%s+%.2fs to ...     %-*s  it did not end\n", indent, from_s, CHANGE_WIDTH,

@@ -440,6 +440,21 @@ static int put_commands(struct packer *packer, const struct request_config *conf
 	return 0;
 }
 
+/*
+ * Where a BPF object asks for the kernel's configuration (__kconfig), libbpf looks for it under this
+ * name. Distributions keep it there, and not in /proc/config.gz. Not in the template: it is a file
+ * like the others, and who loads such an object cannot be told from outside.
+ */
+static int put_kernel_config(struct packer *packer, const struct kernel *kernel, struct ktstr_error *err)
+{
+	AUTO(free) char *guest = NULL;
+
+	if (!kernel || !kernel->config)
+		return 0;
+	guest = xasprintf("/boot/config-%s", kernel->release);
+	return pack_file(packer, kernel->config, guest, err);
+}
+
 /* In det everything follows from the seed; elsewhere a clone must not share what its siblings draw. */
 static int personalize(const struct request_config *config, struct wire_run *run,
 		       struct ktstr_error *err)
@@ -485,6 +500,9 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 		return r;
 	put(&packer, WIRE_REQ_RUN, &run, sizeof(run));
 	put_place(&packer, &plan->scheduler);
+	r = put_kernel_config(&packer, config->kernel, err);
+	if (r < 0)
+		return r;
 	r = config->shell ? 0 : put_test(&packer, config, err);
 	if (r == 0 && !config->shell && plan->ctprof)
 		r = put_ctprof(&packer, err);

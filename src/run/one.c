@@ -205,10 +205,13 @@ static void keep_session(struct session *session, struct result *result)
 	save_log(result, "stdout.log", &session->stream[WIRE_STDOUT]);
 	save_log(result, "stderr.log", &session->stream[WIRE_STDERR]);
 	save_log(result, "scheduler.log", &session->stream[WIRE_SCHEDULER_LOG]);
+	save_log(result, "sched_ext-dump.log", &session->stream[WIRE_EXIT_DUMP]);
 	buf_bytes(&output, buf_text(&session->stream[WIRE_STDOUT]), session->stream[WIRE_STDOUT].len);
 	buf_bytes(&output, buf_text(&session->stream[WIRE_STDERR]), session->stream[WIRE_STDERR].len);
 	result->test_output = tail_of(&output);
 	result->scheduler_log = tail_of(&session->stream[WIRE_SCHEDULER_LOG]);
+	if (session->stream[WIRE_EXIT_DUMP].len)
+		result->exit_dump = text_clean(sv_of(buf_text(&session->stream[WIRE_EXIT_DUMP])), TAIL_LOG + 1);
 	result->console_tail = TAKE_PTR(session->console_tail);
 	result->identity.template_key = TAKE_PTR(session->template_key);
 	if (session->hello) {
@@ -345,6 +348,7 @@ int guest_run(const struct run_config *config, size_t index, const char *dir, co
 	struct stage_arg stage_arg = {.config = config, .index = index};
 	const struct request_config request_config = {
 		.plan = plan,
+		.kernel = config->kernel,
 		.shell = shell,
 		.probes = probes,
 		.tracer = traced ? traced->tracer : NULL,
@@ -445,7 +449,7 @@ static int run_guest(const struct run_config *config, size_t index, struct dumpe
 	free(wprof_keep(run_plan(config, index), &session, result, false));
 	steps_keep(run_plan(config, index), &session, result);
 	if (r == 0 && judged == 0 && probes)
-		repro_of_primary(&probed, clock_ns() - began, result);
+		repro_of_primary(&probed, &session.stream[WIRE_EXIT_DUMP], clock_ns() - began, result);
 	if (r == 0 && judged == 0 && repro_wanted(config, run_plan(config, index), &result->outcome))
 		r = repro_run(config, index, &session, result, err);
 	keep_session(&session, result);

@@ -95,4 +95,22 @@ bool dumped_take(void *dumped, struct vm *vm, const char *reason, uint64_t guest
  */
 void dumped_finish(size_t index, struct dumped *dumped, struct result *result);
 
+/* A step from its operations' end to its own; an end that is not later is not known. Guest time. */
+struct step_marker {
+	char *name;
+	uint64_t begin_ns, end_ns;
+};
+static inline void step_marker_done(struct step_marker *marker)
+{
+	free(marker->name);
+}
+DEFINE_VEC(step_markers, struct step_marker, step_marker_done)
+
+/*
+ * The steps of an outcome's timeline with their times out of the verdict's own bytes, which the outcome
+ * does not have; what runs up to end_ns has not ended. Both are a guest's: what is no time is left out.
+ */
+void step_markers_make(struct sv verdict, const json_t *timeline, uint64_t end_ns,
+		       struct step_markers *markers);
+
 #endif

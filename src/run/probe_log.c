@@ -7,8 +7,8 @@
 
 #include "run/repro.h"
 
-#define CALLS_MAX 4096
-#define FUNCTIONS_MAX 64
+#define CALLS_MAX 8192
+#define FUNCTIONS_MAX 128
 #define FAILED_TO_RUN "] failed to run for "         /* check_rq_for_timeouts(), kernel/sched/ext.c */
 
 DEFINE_AUTO(json_t *, json_decref)
@@ -102,11 +102,13 @@ uint64_t probe_number(const json_t *value)
 	return json_is_integer(value) ? (uint64_t)json_integer_value(value) : 0;
 }
 
-uint64_t probe_log_subject(const json_t *probes, struct sv log)
+uint64_t probe_log_subject(const json_t *probes, struct sv log, struct sv dump)
 {
 	json_t *calls = json_object_get(probes, "calls");
 	int64_t pid = log.len ? stalled_pid(log) : -1;
 
+	if (pid < 0 && dump.len)
+		pid = stalled_pid(dump);
 	for (size_t i = json_array_size(calls); pid >= 0 && i-- > 0;) {
 		json_t *call = json_array_get(calls, i);
 		json_t *task_pid = json_object_get(call, "task_pid");

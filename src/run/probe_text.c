@@ -11,20 +11,6 @@
 #define CALLS_SHOWN 24
 #define LOG_LINES 40
 #define WORD_MAX 128
-#define CPU_WORDS 4
-
-/* include/linux/sched/ext.h, from 6.12 to 7.2 */
-#define DSQ_BUILTIN (1ull << 63)
-#define DSQ_LOCAL_ON (1ull << 62)
-
-static const struct flag {
-	uint64_t bit;
-	const char *name;
-} enq_flags[] = {
-	{1ull << 0, "WAKEUP"},   {1ull << 4, "HEAD"},   {1ull << 10, "CPU_SELECTED"},
-	{1ull << 32, "PREEMPT"}, {1ull << 40, "REENQ"}, {1ull << 41, "LAST"},
-	{1ull << 56, "CLEAR_OPSS"}, {1ull << 57, "DSQ_PRIQ"},
-};
 
 /* enum scx_exit_kind, as in bpf/scx_ktstr.h */
 static const struct {
@@ -35,38 +21,7 @@ static const struct {
 	{67, "sysrq"}, {68, "parent"}, {1024, "error"}, {1025, "BPF error"}, {1026, "stall"},
 };
 
-void dsq_describe(uint64_t id, struct buf *out)
-{
-	if (id == 0)
-		buf_str(out, "none");
-	else if (!(id & DSQ_BUILTIN))
-		buf_printf(out, "user queue 0x%llx", (unsigned long long)id);
-	else if (id & DSQ_LOCAL_ON)
-		buf_printf(out, "local queue of CPU %u", (uint32_t)id);
-	else if ((uint32_t)id == 1)
-		buf_str(out, "global queue");
-	else if ((uint32_t)id == 2)
-		buf_str(out, "local queue");
-	else
-		buf_printf(out, "built-in queue 0x%llx", (unsigned long long)id);
-}
-
-void enq_flags_describe(uint64_t flags, struct buf *out)
-{
-	const char *bar = "";
-
-	for (size_t i = 0; i < sizeof(enq_flags) / sizeof(enq_flags[0]); i++) {
-		if (!(flags & enq_flags[i].bit))
-			continue;
-		buf_printf(out, "%s%s", bar, enq_flags[i].name);
-		flags &= ~enq_flags[i].bit;
-		bar = "|";
-	}
-	if (flags || !*bar)
-		buf_printf(out, flags ? "%s0x%llx" : "%s%llu", bar, (unsigned long long)flags);
-}
-
-static char *word_at(const json_t *object, const char *key)
+char *probe_word(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key)) ?: "";
 	char *word = text_clean(sv_of(text), WORD_MAX);
@@ -97,99 +52,13 @@ static const json_t *function_at(const json_t *probes, const json_t *index)
 		       : NULL;
 }
 
-/* --- fields of a task ------------------------------------------------------------------------------ */
-
-static void cpus_describe(const json_t *words, struct buf *out)
-{
-	struct cpuset cpus = {0};
-
-	for (size_t i = 0; i < CPU_WORDS; i++)
-		cpus.word[i] = probe_number(json_array_get(words, i));
-	if (cpuset_count(&cpus))
-		cpuset_format(&cpus, out);
-	else
-		buf_str(out, "none");
-}
-
-static void signed_describe(const json_t *value, struct buf *out)
-{
-	buf_printf(out, "%lld", (long long)(int32_t)probe_number(value));
-}
-
-static void unsigned_describe(const json_t *value, struct buf *out)
-{
-	buf_printf(out, "%llu", (unsigned long long)probe_number(value));
-}
-
-static void hex_describe(const json_t *value, struct buf *out)
-{
-	buf_printf(out, "0x%llx", (unsigned long long)probe_number(value));
-}
-
-static void queue_describe(const json_t *value, struct buf *out)
-{
-	dsq_describe(probe_number(value), out);
-}
-
-static const struct field {
-	const char *key, *title;
-	void (*describe)(const json_t *value, struct buf *out);
-} fields[] = {
-	{"dsq", "queue", queue_describe},
-	{"dsq_vtime", "scx.dsq_vtime", unsigned_describe},
-	{"slice", "scx.slice", unsigned_describe},
-	{"flags", "scx.flags", hex_describe},
-	{"weight", "scx.weight", unsigned_describe},
-	{"sticky_cpu", "scx.sticky_cpu", signed_describe},
-	{"holding_cpu", "scx.holding_cpu", signed_describe},
-	{"cpu", "cpu", signed_describe},
-	{"on_cpu", "on_cpu", signed_describe},
-	{"state", "__state", hex_describe},
-	{"prio", "static_prio", unsigned_describe},
-	{"cpus", "cpus allowed", cpus_describe},
-};
-
-static void put_changes(struct buf *out, const json_t *before, const json_t *after)
-{
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		AUTO(buf_done) struct buf old = {0};
-		AUTO(buf_done) struct buf new = {0};
-
-		if (!json_object_get(before, fields[i].key) || !json_object_get(after, fields[i].key))
-			continue;
-		fields[i].describe(json_object_get(before, fields[i].key), &old);
-		fields[i].describe(json_object_get(after, fields[i].key), &new);
-		if (strcmp(buf_text(&old), buf_text(&new)) != 0)
-			buf_printf(out, "                 %s: %s → %s\n", fields[i].title, buf_text(&old),
-				   buf_text(&new));
-	}
-}
-
-static void put_state(struct buf *out, const json_t *call)
-{
-	const json_t *task = json_object_get(call, "after") ?: json_object_get(call, "before");
-	const char *comma = "";
-
-	if (!json_is_object(task))
-		return;
-	buf_str(out, "its state after the last of them: ");
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (!json_object_get(task, fields[i].key))
-			continue;
-		buf_printf(out, "%s%s ", comma, fields[i].title);
-		fields[i].describe(json_object_get(task, fields[i].key), out);
-		comma = ", ";
-	}
-	buf_char(out, '\n');
-}
-
 /* --- calls ----------------------------------------------------------------------------------------- */
 
 static void put_arg(struct buf *out, const json_t *call, const json_t *arg, const json_t *value)
 {
-	AUTO(free) char *name = word_at(arg, "name");
-	AUTO(free) char *to = word_at(arg, "to");
-	AUTO(free) char *comm = word_at(call, "task_comm");
+	AUTO(free) char *name = probe_word(arg, "name");
+	AUTO(free) char *to = probe_word(arg, "to");
+	AUTO(free) char *comm = probe_word(call, "task_comm");
 	uint64_t number = probe_number(value);
 
 	buf_printf(out, "%s=", name);
@@ -214,8 +83,9 @@ static void put_call(struct buf *out, const json_t *probes, const json_t *call, 
 {
 	const json_t *function = function_at(probes, json_object_get(call, "function"));
 	const json_t *args = json_object_get(function, "args");
-	AUTO(free) char *name = word_at(function, "name");
-	AUTO(free) char *comm = word_at(call, "comm");
+	AUTO(free) char *name = probe_word(function, "name");
+	AUTO(free) char *source = probe_word(function, "source");
+	AUTO(free) char *comm = probe_word(call, "comm");
 	uint64_t entry = number_at(call, "entry_ns"), end = number_at(call, "exit_ns");
 
 	buf_printf(out, "%12.3f ms  CPU %-3u %s(", -ms_before(entry, end_ns),
@@ -226,6 +96,8 @@ static void put_call(struct buf *out, const json_t *probes, const json_t *call, 
 			json_array_get(json_object_get(call, "args"), i));
 	}
 	buf_char(out, ')');
+	if (*source)
+		buf_printf(out, " at %s", source);
 	if (end && json_is_true(json_object_get(function, "returns_pointer")))
 		buf_printf(out, " = 0x%llx", (unsigned long long)number_at(call, "return"));
 	else if (end && json_is_true(json_object_get(function, "returns")))
@@ -233,7 +105,9 @@ static void put_call(struct buf *out, const json_t *probes, const json_t *call, 
 	if (!end && !json_is_true(json_object_get(function, "trigger")))
 		buf_str(out, ", had not returned");
 	buf_printf(out, "; by %s[%d]\n", comm, (int32_t)number_at(call, "pid"));
-	put_changes(out, json_object_get(call, "before"), json_object_get(call, "after"));
+	if (json_is_string(json_object_get(function, "callback")))
+		entry_describe(function, call, out);
+	changes_describe(function, call, out);
 }
 
 static bool concerns(const json_t *call, uint64_t task)
@@ -247,7 +121,7 @@ static void put_task_name(struct buf *out, json_t *calls, uint64_t task)
 	for (size_t i = json_array_size(calls); i-- > 0;) {
 		json_t *call = json_array_get(calls, i);
 		bool is_arg = number_at(call, "task") == task;
-		AUTO(free) char *comm = word_at(call, is_arg ? "task_comm" : "comm");
+		AUTO(free) char *comm = probe_word(call, is_arg ? "task_comm" : "comm");
 
 		if (!concerns(call, task))
 			continue;
@@ -256,11 +130,12 @@ static void put_task_name(struct buf *out, json_t *calls, uint64_t task)
 	}
 }
 
-static void put_calls(struct buf *out, const json_t *probes, struct sv log)
+static void put_calls(struct buf *out, const struct repro_report *report)
 {
+	const json_t *probes = report->probes;
 	json_t *calls = json_object_get(probes, "calls");
 	const json_t *trigger = json_object_get(probes, "trigger");
-	uint64_t task = probe_log_subject(probes, log);
+	uint64_t task = probe_log_subject(probes, report->log, report->dump);
 	uint64_t end_ns = number_at(trigger, "time_ns");
 	const json_t *last = NULL;
 	size_t count = 0, skip;
@@ -291,7 +166,7 @@ static void put_calls(struct buf *out, const json_t *probes, struct sv log)
 		else
 			put_call(out, probes, call, end_ns);
 	}
-	put_state(out, last);
+	state_describe(last, out);
 }
 
 /* --- the whole ------------------------------------------------------------------------------------- */
@@ -299,8 +174,8 @@ static void put_calls(struct buf *out, const json_t *probes, struct sv log)
 static void put_trigger(struct buf *out, const json_t *probes)
 {
 	const json_t *trigger = json_object_get(probes, "trigger");
-	AUTO(free) char *function = word_at(function_at(probes, json_object_get(trigger, "function")), "name");
-	AUTO(free) char *comm = word_at(trigger, "comm");
+	AUTO(free) char *function = probe_word(function_at(probes, json_object_get(trigger, "function")), "name");
+	AUTO(free) char *comm = probe_word(trigger, "comm");
 	json_t *stack = json_object_get(trigger, "stack");
 
 	buf_printf(out, "trigger: %s()", function);
@@ -319,31 +194,57 @@ static void put_trigger(struct buf *out, const json_t *probes)
 	}
 }
 
-static void put_functions(struct buf *out, const json_t *probes)
+/* The kernel's, or the scheduler's own with where each is. */
+static void put_probed(struct buf *out, const json_t *functions, bool callbacks, const char *title)
 {
-	json_t *functions = json_object_get(probes, "functions");
-	const char *comma = "";
+	bool any = false;
 
-	buf_str(out, "probed:");
 	for (size_t i = 0; i < json_array_size(functions); i++) {
 		const json_t *function = json_array_get(functions, i);
-		AUTO(free) char *name = word_at(function, "name");
+		AUTO(free) char *name = probe_word(function, "name");
+		AUTO(free) char *callback = probe_word(function, "callback");
+		AUTO(free) char *source = probe_word(function, "source");
 
-		if (json_is_string(json_object_get(function, "missing")))
+		if (json_is_string(json_object_get(function, "missing")) || (*callback != '\0') != callbacks)
 			continue;
-		buf_printf(out, "%s %s", comma, name);
-		comma = ",";
+		buf_printf(out, "%s %s", any ? "," : title, name);
+		if (*callback)
+			buf_printf(out, " (%s%s%s)", callback, *source ? ", " : "", source);
+		any = true;
 	}
-	buf_char(out, '\n');
+	if (any)
+		buf_char(out, '\n');
+}
+
+static void put_missing(struct buf *out, const json_t *functions)
+{
 	for (size_t i = 0; i < json_array_size(functions); i++) {
 		const json_t *function = json_array_get(functions, i);
-		AUTO(free) char *name = word_at(function, "name");
-		AUTO(free) char *why = word_at(function, "missing");
+		AUTO(free) char *name = probe_word(function, "name");
+		AUTO(free) char *why = probe_word(function, "missing");
 
 		/* a trigger has another name in every version; only a kernel without all is worth a word */
 		if (*why && !json_is_true(json_object_get(function, "trigger")))
 			buf_printf(out, "not probed: %s: %s\n", name, why);
 	}
+}
+
+static void put_functions(struct buf *out, const json_t *probes)
+{
+	const json_t *functions = json_object_get(probes, "functions");
+	const json_t *end = json_object_get(probes, "end");
+
+	put_probed(out, functions, false, "probed:");
+	put_probed(out, functions, true, "probed callbacks:");
+	put_missing(out, functions);
+	if (json_object_get(end, "callbacks_ns") && number_at(end, "callbacks_ns") == 0)
+		buf_str(out, "not probed: the scheduler's callbacks: it ended before it had loaded any\n");
+	else if (json_is_false(json_object_get(end, "callbacks_before_enabled")))
+		buf_str(out, "its first calls are missing: its callbacks were probed when it was attached already\n");
+	if (number_at(end, "missed") || number_at(end, "unmatched_returns"))
+		buf_printf(out, "not recorded: %llu calls and %llu returns\n",
+			   (unsigned long long)number_at(end, "missed"),
+			   (unsigned long long)number_at(end, "unmatched_returns"));
 }
 
 /* The last lines, each run of equal ones once. */
@@ -382,7 +283,7 @@ static void put_verdict(struct buf *out, const struct repro_report *report)
 	const json_t *trouble = json_object_get(report->probes, "trouble");
 
 	if (json_is_object(trouble)) {
-		AUTO(free) char *text = word_at(trouble, "text");
+		AUTO(free) char *text = probe_word(trouble, "text");
 
 		buf_printf(out, "no data: the probes could not be set up: %s\n", text);
 	} else if (report->primary) {
@@ -407,7 +308,7 @@ void repro_report_text(const struct repro_report *report, struct buf *out)
 		else
 			buf_str(out, "trigger: none, no function that ends a scheduler was called\n");
 		put_functions(out, probes);
-		put_calls(out, probes, report->log);
+		put_calls(out, report);
 	} else if (!json_is_object(json_object_get(probes, "trouble"))) {
 		buf_str(out, "no data: the probes printed nothing\n");
 	}

@@ -32,7 +32,7 @@ void repro_functions(const struct strings *asked, const struct session *crash, c
 
 	vec_each(name, asked)
 		add(functions, *name);
-	for (int stream = WIRE_SCHEDULER_LOG; crash && stream <= WIRE_KERNEL_LOG; stream++) {
+	for (int stream = WIRE_SCHEDULER_LOG; crash && stream <= WIRE_EXIT_DUMP; stream++) {
 		const struct buf *log = &crash->stream[stream];
 
 		crash_stack_functions(sv_bytes(buf_text(log), log->len), functions, &bpf);
@@ -141,6 +141,7 @@ static int second_run(const struct run_config *config, size_t index, const struc
 	probes = probe_log_read(sv_bytes(buf_text(&log), log.len));
 	report.probes = probes;
 	report.log = sv_bytes(buf_text(&log), log.len);
+	report.dump = sv_bytes(buf_text(&session.stream[WIRE_EXIT_DUMP]), session.stream[WIRE_EXIT_DUMP].len);
 	report.reproduced = death(&again.outcome);
 	report.ended = death(&again.outcome) ?: "the scheduler lived to the end of the test";
 	report.host_ns = clock_ns() - began;
@@ -161,12 +162,13 @@ int repro_run(const struct run_config *config, size_t index, const struct sessio
 	return 0;
 }
 
-void repro_of_primary(const struct buf *log, uint64_t host_ns, struct result *result)
+void repro_of_primary(const struct buf *log, const struct buf *dump, uint64_t host_ns, struct result *result)
 {
 	AUTO(json_decref) json_t *probes = probe_log_read(sv_bytes(buf_text(log), log->len));
 	struct repro_report report = {
 		.probes = probes,
 		.log = sv_bytes(buf_text(log), log->len),
+		.dump = sv_bytes(buf_text(dump), dump->len),
 		.primary = true,
 		.ended = death(&result->outcome) ?: "the scheduler lived to the end of the test",
 		.host_ns = host_ns,

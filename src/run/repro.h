@@ -45,9 +45,10 @@ void probe_log_strip(struct sv log, struct buf *out);
 
 /*
  * The task, as the kernel's pointer, whose calls explain the end: the one that the kernel names
- * ("spin[166] failed to run for 1.024s"), or else the one that ran when the trigger fired; 0: unknown.
+ * in one of these texts ("spin[166] failed to run for 1.024s"), or else the one that ran when the trigger
+ * fired; 0: unknown.
  */
-uint64_t probe_log_subject(const json_t *probes, struct sv log);
+uint64_t probe_log_subject(const json_t *probes, struct sv log, struct sv dump);
 
 /* "0x1f" or a number; 0 for anything else. */
 uint64_t probe_number(const json_t *value);
@@ -57,6 +58,7 @@ uint64_t probe_number(const json_t *value);
 struct repro_report {
 	const json_t *probes;                    /* of probe_log_read(); or NULL: nothing came */
 	struct sv log;                           /* the scheduler's, of the run with probes */
+	struct sv dump;                          /* sched_ext's of that run, or empty */
 	const char *ended;                       /* how the run with probes ended, for people */
 	bool reproduced;
 	bool never_attached;                     /* the first run never came to its test */
@@ -66,9 +68,20 @@ struct repro_report {
 };
 void repro_report_text(const struct repro_report *report, struct buf *out);
 
-/* Values as a person reads them. */
+/* A text of a guest's on one line, "" for anything else; the caller's. */
+char *probe_word(const json_t *object, const char *key);
+
+/* --- probe_values.c: as a person reads them ------------------------------------------------------------------ */
+
 void dsq_describe(uint64_t id, struct buf *out);                 /* "local queue of CPU 3" */
 void enq_flags_describe(uint64_t flags, struct buf *out);        /* "WAKEUP|LAST|0x100" */
+
+/* What a call's arguments pointed to when it began: a line, or nothing. */
+void entry_describe(const json_t *function, const json_t *call, struct buf *out);
+/* What it changed there, a line each. */
+void changes_describe(const json_t *function, const json_t *call, struct buf *out);
+/* All that is known of its task; call may be NULL. */
+void state_describe(const json_t *call, struct buf *out);
 
 /* --- repro.c -------------------------------------------------------------------------------------------------- */
 
@@ -93,7 +106,7 @@ bool repro_wanted(const struct run_config *config, const struct test_plan *plan,
 int repro_run(const struct run_config *config, size_t index, const struct session *crash,
 	      struct result *result, struct ktstr_error *err);
 
-/* --repro: the probes were in the first guest. log: from repro_split() */
-void repro_of_primary(const struct buf *log, uint64_t host_ns, struct result *result);
+/* --repro: the probes were in the first guest. log: from repro_split(); dump: sched_ext's */
+void repro_of_primary(const struct buf *log, const struct buf *dump, uint64_t host_ns, struct result *result);
 
 #endif

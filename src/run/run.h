@@ -249,6 +249,7 @@ int flags_activate(struct test_plan *plan, const char *wanted, struct ktstr_erro
 struct request_config {
 	const struct test_plan *plan;
 	const char *scheduler;        /* host path, or NULL */
+	const struct kernel *kernel;  /* its configuration goes along where it has one; or NULL */
 	const struct shell *shell;    /* NULL: the plan's test */
 	const char *wprof;            /* host path, or NULL */
 	const char *busybox;          /* host path, when the scheduler has commands */
@@ -268,7 +269,7 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 
 /* --- session.c: following one guest -------------------------------------------------------------------- */
 
-#define SESSION_TEXT_MAX (1u << 20)
+#define SESSION_TEXT_MAX (4u << 20)          /* what probes saw are up to two of them */
 
 enum session_end {
 	SESSION_DONE,                 /* the guest said all it had to say */

@@ -265,6 +265,31 @@ static void put_remarks(struct buf *out, const struct run_config *config, const 
 	buf_printf(out, "open %s in ui.perfetto.dev\n", config->trace_path ?: path);
 }
 
+/* The body on one track, its steps on another. */
+static int write_perfetto(const struct test_plan *plan, const struct session *session,
+			  const struct outcome *outcome, const struct trace *trace, uint64_t end_ns,
+			  const char *path, struct ktstr_error *err)
+{
+	AUTO(step_markers_done) struct step_markers steps = {0};
+	AUTO(free) struct trace_marker *markers = NULL;
+	size_t count = 0;
+
+	step_markers_make(sv_bytes(session->result.data, session->result.len),
+			  json_object_get(outcome->stats, "timeline"), end_ns, &steps);
+	markers = xcalloc(steps.len + 1, sizeof(*markers));
+	if (session->test_began_ns)
+		markers[count++] = (struct trace_marker){.track = "ktstr",
+							 .name = plan->name,
+							 .begin_ns = session->test_began_ns,
+							 .end_ns = end_ns};
+	vec_each (step, &steps)
+		markers[count++] = (struct trace_marker){.track = "steps",
+							 .name = step->name,
+							 .begin_ns = step->begin_ns,
+							 .end_ns = step->end_ns};
+	return trace_perfetto(trace, markers, count, path, err);
+}
+
 static int finish(const struct run_config *config, size_t index, const struct traced *traced,
 		  const struct session *session, struct result *result, struct ktstr_error *err)
 {
@@ -278,7 +303,6 @@ static int finish(const struct run_config *config, size_t index, const struct tr
 	AUTO(buf_done) struct buf summary = {0};
 	AUTO(free) char *text = NULL;
 	uint64_t end_ns = session->has_result ? session->result_at_ns : UINT64_MAX;
-	struct trace_marker body = {.name = plan->name, .begin_ns = session->test_began_ns};
 	int r = traced->option ? trace_trim(raw, err) : 0;
 
 	if (r == 0 && traced->tracer)
@@ -288,14 +312,13 @@ static int finish(const struct run_config *config, size_t index, const struct tr
 	if (r < 0)
 		return error_wrap(err, r, "trace");
 	analysis = trace_analyse(&trace, session->test_began_ns, end_ns);
-	body.end_ns = analysis->end_ns;
 	if (is_judged(&plan->trace_checks) && session->has_result)
 		judge_trace(&plan->trace_checks, analysis, &result->outcome);
 	text = trace_summary(&trace, analysis);
 	buf_str(&summary, text);
 	put_remarks(&summary, config, session, traced->missing, missing_in_guest, beside);
 	result->trace_summary = buf_take(&summary);
-	return trace_perfetto(&trace, analysis, &body, session->test_began_ns ? 1 : 0,
+	return write_perfetto(plan, session, &result->outcome, &trace, analysis->end_ns,
 			      config->trace_path ?: beside, err);
 }
 

@@ -207,8 +207,10 @@ void play_judge_machine(struct ktstr_play *play)
 void play_tell(struct ktstr_play *play, bool end)
 {
 	struct workers_progress progress = crews_progress(play);
+	uint64_t now_ns = clock_ns();
 	struct timeline_event event = {
-		.elapsed_ns = clock_ns() - play->start_ns,
+		.elapsed_ns = now_ns - play->start_ns,
+		.at_ns = now_ns,
 		.step = play->step.number,
 		.end = end,
 		.op_count = play->step.op_count,

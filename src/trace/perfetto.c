@@ -5,45 +5,21 @@
  *
  *	process tree          names of processes and threads
  *	bundles               sched_switch, sched_waking, sched_wakeup_new; one CPU each
- *	tracks                steps and markers; a cgroup each, while its tasks do anything; and a
- *	                      counter each for the tasks on a CPU's run queue
+ *	tracks                steps and markers; a cgroup each, while its tasks do anything; on a
+ *	                      thread's own, its cgroup; and a counter each for the tasks on a CPU's
+ *	                      run queue
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "perfetto.pb-c.h"
-#include "trace/trace.h"
+#include "trace/perfetto_write.h"
 
 #define BUNDLE_MAX 256
-#define SEQUENCE 1 /* of track events: one writer, one sequence */
-#define SEQUENCE_INCREMENTAL_STATE_CLEARED 1
-
-/* Numbers that name tracks; anything unique. */
-#define TRACK_MARKERS 1
-#define TRACK_CPU(cpu) (0x1000ull + (cpu))
-#define TRACK_CGROUP(i) (0x100000ull + (i))
-
-struct writer {
-	FILE *out;
-	bool sequence_begun;
-};
-
-static void put_packet(struct writer *writer, const Pf__TracePacket *packet)
-{
-	size_t size = pf__trace_packet__get_packed_size(packet), rest = size;
-	AUTO(free) uint8_t *bytes = xmalloc(size + 16);
-	size_t head = 0;
-
-	bytes[head++] = 0x0a;
-	for (; rest >= 0x80; rest >>= 7)
-		bytes[head++] = (uint8_t)(rest | 0x80);
-	bytes[head++] = (uint8_t)rest;
-	head += pf__trace_packet__pack(packet, bytes + head);
-	(void)fwrite(bytes, 1, head, writer->out); /* ferror() is asked at the end */
-}
+#define MARKER_TRACKS_MAX 8
 
 static void clean_comm(char to[TRACE_COMM_MAX], const char from[TRACE_COMM_MAX])
 {
@@ -197,72 +173,29 @@ static void put_events(struct writer *writer, const struct trace *trace)
 /* --- tracks
  * --------------------------------------------------------------------------------------- */
 
-static void put_track(struct writer *writer, uint64_t uuid, const char *name, bool is_counter)
-{
-	Pf__TracePacket packet = PF__TRACE_PACKET__INIT;
-	Pf__TrackDescriptor track = PF__TRACK_DESCRIPTOR__INIT;
-	Pf__CounterDescriptor counter = PF__COUNTER_DESCRIPTOR__INIT;
-
-	track.has_uuid = true;
-	track.uuid = uuid;
-	track.name = (char *)name;
-	counter.unit_name = (char *)"tasks";
-	if (is_counter)
-		track.counter = &counter;
-	packet.track_descriptor = &track;
-	packet.has_trusted_packet_sequence_id = true;
-	packet.trusted_packet_sequence_id = SEQUENCE;
-	if (!writer->sequence_begun) {
-		packet.has_sequence_flags = true;
-		packet.sequence_flags = SEQUENCE_INCREMENTAL_STATE_CLEARED;
-		writer->sequence_begun = true;
-	}
-	put_packet(writer, &packet);
-}
-
-static void put_track_event(struct writer *writer, uint64_t uuid, uint64_t time_ns,
-			    Pf__TrackEvent__Type type, const char *name, int64_t value)
-{
-	Pf__TracePacket packet = PF__TRACE_PACKET__INIT;
-	Pf__TrackEvent event = PF__TRACK_EVENT__INIT;
-	char *categories[] = {(char *)"ktstr"};
-
-	event.has_type = event.has_track_uuid = true;
-	event.type = type;
-	event.track_uuid = uuid;
-	event.name = (char *)name;
-	if (type == PF__TRACK_EVENT__TYPE__COUNTER) {
-		event.has_counter_value = true;
-		event.counter_value = value;
-	} else {
-		event.n_categories = 1;
-		event.categories = categories;
-	}
-	packet.has_timestamp = packet.has_trusted_packet_sequence_id = true;
-	packet.timestamp = time_ns;
-	packet.trusted_packet_sequence_id = SEQUENCE;
-	packet.track_event = &event;
-	put_packet(writer, &packet);
-}
-
-static void put_slice(struct writer *writer, uint64_t uuid, const char *name, uint64_t begin_ns,
-		      uint64_t end_ns)
-{
-	put_track_event(writer, uuid, begin_ns, PF__TRACK_EVENT__TYPE__SLICE_BEGIN, name, 0);
-	put_track_event(writer, uuid, end_ns, PF__TRACK_EVENT__TYPE__SLICE_END, NULL, 0);
-}
-
 static void put_markers(struct writer *writer, const struct trace_marker *markers, size_t count)
 {
-	if (count)
-		put_track(writer, TRACK_MARKERS, "ktstr", false);
+	const char *tracks[MARKER_TRACKS_MAX];
+	size_t track_count = 0;
+
 	for (size_t i = 0; i < count; i++) {
-		if (markers[i].end_ns > markers[i].begin_ns)
-			put_slice(writer, TRACK_MARKERS, markers[i].name, markers[i].begin_ns,
-				  markers[i].end_ns);
+		const struct trace_marker *marker = &markers[i];
+		size_t track = 0;
+
+		while (track < track_count && strcmp(tracks[track], marker->track) != 0)
+			track++;
+		assert(track < MARKER_TRACKS_MAX);
+		if (track == track_count) {
+			tracks[track_count++] = marker->track;
+			put_track(writer, TRACK_MARKERS(track), marker->track, false);
+		}
+		if (marker->end_ns > marker->begin_ns)
+			put_slice(writer, TRACK_MARKERS(track),
+				  &(struct slice){.name = marker->name,
+						  .begin_ns = marker->begin_ns,
+						  .end_ns = marker->end_ns});
 		else
-			put_track_event(writer, TRACK_MARKERS, markers[i].begin_ns,
-					PF__TRACK_EVENT__TYPE__INSTANT, markers[i].name, 0);
+			put_instant(writer, TRACK_MARKERS(track), marker->begin_ns, marker->name);
 	}
 }
 
@@ -284,7 +217,8 @@ static void put_cgroup(struct writer *writer, const struct trace *trace,
 	if (end_ns <= begin_ns)
 		return;
 	put_track(writer, TRACK_CGROUP(i), name, false);
-	put_slice(writer, TRACK_CGROUP(i), cgroup->name, begin_ns, end_ns);
+	put_slice(writer, TRACK_CGROUP(i),
+		  &(struct slice){.name = cgroup->name, .begin_ns = begin_ns, .end_ns = end_ns});
 }
 
 /* Records tell how long a queue was before them: the value belongs to the record before. */
@@ -311,8 +245,7 @@ static void put_lengths(struct writer *writer, const struct trace *trace,
 		if (cpu >= analysis->cpu_count || !analysis->cpu[cpu].seen)
 			continue;
 		if (since_ns[cpu] && record->nr_running != shown[cpu])
-			put_track_event(writer, TRACK_CPU(cpu), since_ns[cpu],
-					PF__TRACK_EVENT__TYPE__COUNTER, NULL, record->nr_running);
+			put_counter(writer, TRACK_CPU(cpu), since_ns[cpu], record->nr_running);
 		shown[cpu] = record->nr_running;
 		since_ns[cpu] = record->time_ns;
 	}
@@ -321,10 +254,12 @@ static void put_lengths(struct writer *writer, const struct trace *trace,
 /* --- the file
  * --------------------------------------------------------------------------------------- */
 
-int trace_perfetto(const struct trace *trace, const struct trace_analysis *analysis,
-		   const struct trace_marker *markers, size_t marker_count, const char *path,
-		   struct ktstr_error *err)
+int trace_perfetto(const struct trace *trace, const struct trace_marker *markers,
+		   size_t marker_count, const char *path, struct ktstr_error *err)
 {
+	/* of all of it, whatever the caller judges: who is seen has a name */
+	AUTO(trace_analysis_free) struct trace_analysis *analysis =
+		trace_analyse(trace, 0, UINT64_MAX);
 	AUTO(free) char *real = NULL;
 	AUTO(free) char *aside = NULL;
 	struct writer writer = {0};
@@ -343,6 +278,7 @@ int trace_perfetto(const struct trace *trace, const struct trace_analysis *analy
 	put_markers(&writer, markers, marker_count);
 	for (size_t i = 0; i < analysis->cgroups.len; i++)
 		put_cgroup(&writer, trace, &analysis->cgroups.at[i], i);
+	put_memberships(&writer, trace, analysis);
 	put_lengths(&writer, trace, analysis);
 	if (ferror(writer.out))
 		r = error_set(err, -EIO, "write %s failed", aside);

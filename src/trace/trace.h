@@ -205,18 +205,15 @@ char *trace_summary(const struct trace *trace, const struct trace_analysis *anal
 /* --- perfetto.c
  * ----------------------------------------------------------------------------------------- */
 
-/* A step, a phase: shown on a track of its own. */
+/* A step, a phase: shown on the track of this name, of which there are at most 8. */
 struct trace_marker {
+	const char *track;
 	const char *name;
 	uint64_t begin_ns, end_ns; /* CLOCK_MONOTONIC of the guest; end 0: a moment */
 };
 
-/*
- * Write the records as a Perfetto trace, to be opened in ui.perfetto.dev, whole or not at all. The
- * names of tasks are those of the records; analysis gives cgroups.
- */
-int trace_perfetto(const struct trace *trace, const struct trace_analysis *analysis,
-		   const struct trace_marker *markers, size_t marker_count, const char *path,
-		   struct ktstr_error *err);
+/* Write the records as a Perfetto trace, to be opened in ui.perfetto.dev, whole or not at all. */
+int trace_perfetto(const struct trace *trace, const struct trace_marker *markers,
+		   size_t marker_count, const char *path, struct ktstr_error *err);
 
 #endif

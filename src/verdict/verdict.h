@@ -155,6 +155,7 @@ struct scenario_stats {
 struct timeline_event {
 	char name[WORKER_CGROUP_NAME_MAX];  /* of the step, or empty */
 	uint64_t elapsed_ns;                /* since the start of the play */
+	uint64_t at_ns;                     /* CLOCK_MONOTONIC; of no outcome, as runs begin when they do */
 	uint32_t step;
 	bool end;
 	uint32_t op_count;                  /* operations in it until now */

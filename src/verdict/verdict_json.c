@@ -307,6 +307,11 @@ void verdict_to_json(const struct ktstr_verdict *verdict, struct buf *buf)
 	vec_each(event, &verdict->timeline)
 		put_event(&json, event);
 	jout_end(&json);
+	/* apart, because the moment at which a run began is no part of what came out of it */
+	jout_array(&json, "timeline_at_ns");
+	vec_each(event, &verdict->timeline)
+		put_count(&json, NULL, event->at_ns);
+	jout_end(&json);
 	put_count(&json, "cleanup_ns", verdict->cleanup_ns);
 	put_payloads(&json, &verdict->payloads);
 	jout_array(&json, "workers");

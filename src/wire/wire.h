@@ -140,7 +140,14 @@ enum wire_stage {
 	WIRE_STAGE_COUNT
 };
 
-enum wire_stream { WIRE_STDOUT, WIRE_STDERR, WIRE_SCHEDULER_LOG, WIRE_KERNEL_LOG, WIRE_STREAM_COUNT };
+enum wire_stream {
+	WIRE_STDOUT,
+	WIRE_STDERR,
+	WIRE_SCHEDULER_LOG,
+	WIRE_KERNEL_LOG,
+	WIRE_EXIT_DUMP,               /* of sched_ext, when it ended the scheduler with an error */
+	WIRE_STREAM_COUNT
+};
 
 /* What they are instead: a program that gives no verdict. */
 enum wire_shell {

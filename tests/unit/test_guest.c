@@ -316,6 +316,71 @@ TEST(a_sysctl_is_set_and_one_that_does_not_exist_is_named)
 	tree_remove(root, NULL);
 }
 
+/* --- sched_ext's dump ---------------------------------------------------------------------------- */
+
+#define INSTANCE "instances/ktstr/"
+#define EVENT "events/sched_ext/sched_ext_dump/enable"
+
+/* A file below directories that may be missing. */
+static void lay(const struct tree *tree, const char *path, const char *text)
+{
+	AUTO(free) char *dir = xstrdup(path);
+
+	*strrchr(dir, '/') = '\0';
+	make(tree, dir);
+	put(tree, path, text);
+}
+
+static void check_file(const struct tree *tree, const char *path, const char *want)
+{
+	AUTO(free) char *text = get(tree, path);
+
+	CHECK_STR(text ?: "no such file", want);
+}
+
+TEST(the_dump_of_sched_ext_is_switched_on_in_an_instance_of_its_own)
+{
+	static const char *const files[] = {EVENT, INSTANCE "buffer_size_kb", INSTANCE "trace_options",
+					    INSTANCE EVENT};
+	AUTO(tree_done) struct tree tree = tree_new();
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		lay(&tree, files[i], "0");
+	exit_dump_prepare(tree.path);
+	check_file(&tree, EVENT, "0");
+	check_file(&tree, INSTANCE EVENT, "1");
+	check_file(&tree, INSTANCE "buffer_size_kb", "256");
+}
+
+TEST(a_kernel_without_the_event_is_left_alone)
+{
+	AUTO(tree_done) struct tree tree = tree_new();
+	AUTO(buf_done) struct buf dump = {0};
+
+	exit_dump_prepare(tree.path);
+	CHECK(!is_there(&tree, INSTANCE));
+	exit_dump_read(tree.path, &dump);
+	CHECK_EQ(dump.len, 0);
+}
+
+TEST(a_dump_is_its_lines_and_those_without_room_are_counted)
+{
+	AUTO(tree_done) struct tree tree = tree_new();
+	AUTO(buf_done) struct buf dump = {0};
+	AUTO(buf_done) struct buf cut = {0};
+
+	lay(&tree, INSTANCE "trace", "# tracer: nop\n#\n"
+				     "sched_ext_dump: spin[7] triggered exit kind 1026:\n"
+				     "sched_ext_dump: \n"
+				     "sched_ext_dump:   stalled\n"
+				     "something else\n");
+	exit_dump_read(tree.path, &dump);
+	CHECK_STR(buf_text(&dump), "spin[7] triggered exit kind 1026:\n\n  stalled\n");
+	lay(&tree, INSTANCE "per_cpu/cpu0/stats", "entries: 3\ndropped events: 12\n");
+	exit_dump_read(tree.path, &cut);
+	CHECK_HAS(buf_text(&cut), "  stalled\n(12 more lines: there was no room for them)\n");
+}
+
 TEST(a_file_path_that_leaves_its_place_is_refused)
 {
 	const char *const bad[] = {"/a/../../etc/x", "relative", "", "/..", NULL};

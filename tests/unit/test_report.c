@@ -204,6 +204,38 @@ TEST(a_stall_names_the_scheduler_first_and_the_worker_that_waited)
 			"    last\n");
 }
 
+TEST(the_kernels_own_dump_goes_before_what_a_scheduler_printed)
+{
+	AUTO(results_done) struct results results = {0};
+	struct result *failed = results_push(&results, result_of("stalled", KTSTR_FAIL));
+	AUTO(free) char *text = NULL;
+
+	failed->scheduler_log = xstrdup("s: attached\ncomm[7] triggered exit kind 1026:\n  printed\n");
+	failed->exit_dump = xstrdup("comm[7] triggered exit kind 1026:\n  traced\n");
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "  --- scheduler log ---\n"
+			"    s: attached\n"
+			"  --- sched_ext dump ---\n"
+			"    comm[7] triggered exit kind 1026:\n"
+			"      traced\n");
+	CHECK(!strstr(text, "printed"));
+}
+
+TEST(a_dump_is_told_where_the_scheduler_says_nothing)
+{
+	AUTO(results_done) struct results results = {0};
+	struct result *failed = results_push(&results, result_of("stalled", KTSTR_FAIL));
+	AUTO(buf_done) struct buf dump = {0};
+	AUTO(free) char *text = NULL;
+
+	for (int i = 1; i <= 50; i++)
+		buf_printf(&dump, "line %d\n", i);
+	failed->exit_dump = xstrdup(buf_text(&dump));
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "  --- sched_ext dump ---\n    line 1\n");
+	CHECK_HAS(text, "    line 40\n    ... 10 more lines in sched_ext-dump.log\n");
+}
+
 TEST(a_long_dump_is_cut_behind_its_beginning)
 {
 	AUTO(results_done) struct results results = {0};
@@ -681,6 +713,19 @@ TEST(a_scheduler_that_ended_by_itself_has_last_words)
 	CHECK_HAS(text, "what:   the scheduler's process ended by itself: exit status 1; it said last: s: I go (");
 	CHECK_HAS(text, "what:   the scheduler's process ended by itself: exit status 1 (scheduler_died)\n");
 	CHECK_HAS(text, "what:   the scheduler did not start (scheduler_died)\n");
+}
+
+TEST(the_end_of_a_scheduler_that_says_nothing_is_told_from_the_kernels_dump)
+{
+	AUTO(results_done) struct results results = {0};
+	AUTO(free) char *text = NULL;
+
+	died(&results, DISABLED("runnable task stall", "sched_ext: s: t[15] failed to run for 1.060s\n"), "")
+		->exit_dump = xstrdup("w[9] triggered exit kind 1026:\n  stall\n\nBacktrace:\n  kthread+0xfc/0x240\n\n"
+				      "CPU states\nCPU 1   : nr_run=2\n\n  R t[15] -1060ms\n"
+				      "      sticky/holding_cpu=-1/-1 dsq_id=0x1\n");
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "      where:  task t[15] on CPU 1, in DSQ 0x1\n");
 }
 
 /* A log may be anything: cut at any byte, it is told or left out. */

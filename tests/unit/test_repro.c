@@ -176,10 +176,10 @@ TEST(enqueue_flags_are_decoded)
 
 /* --- what probes saw ------------------------------------------------------------------------------- */
 
-static void read_sample(struct buf *log)
+static void read_sample(const char *name, struct buf *log)
 {
 	AUTO(free) char *path =
-		xasprintf("%s/fuzz/probe_log/stall", getenv("KTSTR_TEST_DATA") ?: "tests/data");
+		xasprintf("%s/fuzz/probe_log/%s", getenv("KTSTR_TEST_DATA") ?: "tests/data", name);
 
 	CHECK_EQ(file_read(AT_FDCWD, path, 1 << 20, log, NULL), 0);
 }
@@ -192,10 +192,10 @@ TEST(calls_of_the_stalled_task_are_told_with_what_they_changed)
 				      .host_ns = 2500000000};
 	json_t *probes;
 
-	read_sample(&log);
+	read_sample("stall", &log);
 	report.log = sv_bytes(log.data, log.len);
 	report.probes = probes = probe_log_read(report.log);
-	CHECK_EQ(probe_log_subject(probes, report.log), 0xffff2);
+	CHECK_EQ(probe_log_subject(probes, report.log, (struct sv){0}), 0xffff2);
 	repro_report_text(&report, &text);
 	CHECK_HAS(buf_text(&text), "reproduced in a second guest: runnable task stall\n"
 				   "trigger: scx_exit() of kind 1026 (stall) on CPU 1, while kworker[37] ran\n"
@@ -215,15 +215,6 @@ TEST(calls_of_the_stalled_task_are_told_with_what_they_changed)
 	json_decref(probes);
 }
 
-TEST(without_a_named_task_the_triggers_own_is_told_of)
-{
-	json_t *probes = probe_log_read(sv_of(REPRO_MARK "{\"what\":\"trigger\",\"task\":\"0xabc\",\"pid\":0}\n"));
-
-	CHECK_EQ(probe_log_subject(probes, sv_of("x[1] failed to run for 1s")), 0xabc);
-	CHECK_EQ(probe_log_subject(probes, sv_of("")), 0xabc);
-	json_decref(probes);
-}
-
 static void check_report(const char *log, struct repro_report report, const char *want)
 {
 	AUTO(buf_done) struct buf text = {0};
@@ -234,6 +225,63 @@ static void check_report(const char *log, struct repro_report report, const char
 	report.ended = "the end";
 	repro_report_text(&report, &text);
 	CHECK_HAS(buf_text(&text), want);
+	json_decref(probes);
+}
+
+TEST(callbacks_are_told_with_their_source_and_what_their_arguments_point_to)
+{
+	AUTO(buf_done) struct buf log = {0};
+	AUTO(buf_done) struct buf text = {0};
+	struct repro_report report = {.ended = "error", .reproduced = true};
+	json_t *probes;
+
+	read_sample("callbacks", &log);
+	report.log = sv_bytes(log.data, log.len);
+	report.probes = probes = probe_log_read(report.log);
+	repro_report_text(&report, &text);
+	CHECK_HAS(buf_text(&text), "    bpf_prog_e01a98cc94a38bcd_my_dispatch+0x92 (main.bpf.c:114)\n"
+				   "probed: scx_exit\n"
+				   "probed callbacks: my_dispatch (dispatch, main.bpf.c:233)\n"
+				   "not probed: my_init: the kernel refused: too bad (Invalid argument)\n"
+				   "its first calls are missing: ");
+	CHECK_HAS(buf_text(&text), "not recorded: 3 calls and 2 returns\n");
+	CHECK_HAS(buf_text(&text), "my_dispatch(cpu=-1, prev=spin[126], rq=0xffff3) at main.bpf.c:233; "
+				   "by kworker[37]\n"
+				   "                 at entry: prev: queue none, scx.slice 0, cpu 1, rq.nr 2, "
+				   "rq.node -1, rq.flags 0x10, rq.allowed 0\n"
+				   "                 queue: none → user queue 0x1\n"
+				   "                 rq.nr: 2 → 3\n"
+				   "                 rq.flags: 0x10 → 0x30\n"
+				   "                 rq.allowed: 0 → 1-2\n");
+	json_decref(probes);
+}
+
+TEST(callbacks_that_were_never_loaded_are_missed)
+{
+	check_report(REPRO_MARK "{\"what\":\"function\",\"name\":\"f\"}\n"
+		     REPRO_MARK "{\"what\":\"end\",\"callbacks_ns\":0}\n", (struct repro_report){0},
+		     "not probed: the scheduler's callbacks: it ended before it had loaded any\n");
+}
+
+TEST(the_stalled_task_of_a_scheduler_that_says_nothing_is_in_the_dump)
+{
+	AUTO(buf_done) struct buf log = {0};
+	json_t *probes;
+
+	read_sample("stall", &log);
+	probes = probe_log_read(sv_bytes(log.data, log.len));
+	CHECK_EQ(probe_log_subject(probes, sv_of("quiet\n"), sv_of("")), 0xffff1);
+	CHECK_EQ(probe_log_subject(probes, sv_of("quiet\n"),
+				   sv_of("  runnable task stall (spin[126] failed to run for 0.708s)\n")), 0xffff2);
+	json_decref(probes);
+}
+
+TEST(without_a_named_task_the_triggers_own_is_told_of)
+{
+	json_t *probes = probe_log_read(sv_of(REPRO_MARK "{\"what\":\"trigger\",\"task\":\"0xabc\",\"pid\":0}\n"));
+
+	CHECK_EQ(probe_log_subject(probes, sv_of("x[1] failed to run for 1s"), sv_of("")), 0xabc);
+	CHECK_EQ(probe_log_subject(probes, sv_of(""), (struct sv){0}), 0xabc);
 	json_decref(probes);
 }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "run/one.h"
 #include "run/run.h"
 #include "test.h"
 
@@ -187,6 +188,30 @@ TEST(flags_bring_their_arguments_and_what_they_require)
 	flags_become("steal", "steal deep llc : -v --steal --deep 2 --llc [--flags] [steal]");
 	flags_become("llc,slow", "left out");
 	flags_become("deep,other", "no scheduler of these tests has a flag other");
+}
+
+TEST(the_kernels_configuration_goes_along_under_its_release)
+{
+	AUTO(test_plans_done) struct test_plans plans = {0};
+	AUTO(buf_done) struct buf request = {0};
+	AUTO(buf_done) struct buf without = {0};
+	struct kernel kernel = {.release = (char *)"6.18.15", .config = (char *)"/etc/hostname"};
+	struct request_config config = {.mode = VM_DET, .nonce = 7, .kernel = &kernel};
+	struct ktstr_error err = {0};
+
+	if (plans_parse(sv_of(TEST_JSON("null")), "/bin/true", &plans, &err) < 0)
+		fail_msg("%s", err.msg);
+	strings_done(&plans.at[0].include_files);
+	plans.at[0].include_files = (struct strings){0};
+	config.plan = &plans.at[0];
+	CHECK_EQ(request_build(&config, &request, &err), 0);
+	CHECK(memmem(request.data, request.len, "/boot/config-6.18.15", 21));
+	kernel.config = NULL;        /* not known: libbpf will say so to whom it matters */
+	CHECK_EQ(request_build(&config, &without, &err), 0);
+	CHECK(!memmem(without.data, without.len, "/boot/config-", 13));
+	kernel.config = (char *)"/nowhere/config";
+	CHECK_EQ(request_build(&config, &without, &err), -ENOENT);
+	CHECK_HAS(err.msg, "/nowhere/config");
 }
 
 #define WITH_CHECKS(checks) TEST_JSON("null,\"checks\":" checks)
@@ -752,6 +777,39 @@ TEST(the_commit_is_that_of_the_programs_directory_and_may_be_dirty)
 	plans_note_commits(&plans);
 	CHECK_STR(plans.at[0].project_commit + 7, "-dirty");
 	CHECK_EQ(tree_remove(dir, NULL), 0);
+}
+
+/* --- steps in a trace ---------------------------------------------------------------------------- */
+
+static void check_steps(const char *verdict, uint64_t end_ns, const char *want)
+{
+	AUTO(step_markers_done) struct step_markers steps = {0};
+	AUTO(buf_done) struct buf text = {0};
+	json_t *timeline = json_pack("[{s:i}, {s:i,s:s,s:[s]}, {s:i,s:b}, {s:i}]", "step", 0, "step", 1, "name",
+				     "in", "op_kinds", "spawn", "step", 1, "end", 1, "step", 2);
+
+	step_markers_make(sv_of(verdict), timeline, end_ns, &steps);
+	vec_each(step, &steps)
+		buf_printf(&text, "%s %llu-%llu;", step->name, (unsigned long long)step->begin_ns,
+			   (unsigned long long)step->end_ns);
+	CHECK_STR(buf_text(&text), want);
+	json_decref(timeline);
+}
+
+TEST(steps_of_a_trace_end_where_the_next_event_is)
+{
+	check_steps("{\"timeline_at_ns\":[100,200,300,400]}", 500,
+		    "start 100-200;step 1 in: spawn 200-300;step 2 400-500;");
+}
+
+TEST(steps_without_a_time_in_the_trace_are_left_out)
+{
+	check_steps("{\"timeline_at_ns\":[-1,\"x\",7]}", 500, "");
+	check_steps("{\"timeline_at_ns\":[100,200]}", 500, "start 100-200;step 1 in: spawn 200-0;");
+	check_steps("{\"timeline_at_ns\":[100,600,700,800]}", 500, "start 100-500;");
+	check_steps("{\"timeline_at_ns\":{}}", 500, "");
+	check_steps("}", 500, "");
+	check_steps("", 500, "");
 }
 
 RUN_TESTS();

@@ -449,25 +449,65 @@ TEST(a_file_is_trimmed_to_its_records_and_opened)
 TEST(a_perfetto_file_is_written_whole)
 {
 	AUTO(file_done) struct file file = {0};
-	AUTO(trace_analysis_free) struct trace_analysis *analysis = NULL;
 	AUTO(buf_done) struct buf bytes = {0};
 	struct ktstr_error err = {0};
-	struct trace_marker marker = {.name = "step one", .begin_ns = 1000, .end_ns = 2000};
+	struct trace_marker marker = {.track = "steps", .name = "step one", .begin_ns = 1000, .end_ns = 2000};
 	char path[] = "/tmp/ktstr-test-perfetto-XXXXXX";
 	struct trace trace;
 
 	close(mkstemp(path));
 	for (uint64_t i = 0; i < 1000; i++)
 		put_switch(&file, 1000 + i, i % 2, 7, 0, 8);
-	analysis = analyse(&file, ALL);
 	trace = read_back(&file);
-	CHECK_EQ(trace_perfetto(&trace, analysis, &marker, 1, path, &err), 0);
+	CHECK_EQ(trace_perfetto(&trace, &marker, 1, path, &err), 0);
 	CHECK_EQ(file_read(AT_FDCWD, path, 1 << 20, &bytes, NULL), 0);
 	CHECK_EQ(bytes.data[0], 0x0a);
 	CHECK(memmem(bytes.data, bytes.len, "step one", 8));
 	unlink(path);
-	CHECK_EQ(trace_perfetto(&trace, analysis, NULL, 0, "/nonexistent/x.pb", &err), -ENOENT);
+	CHECK_EQ(trace_perfetto(&trace, NULL, 0, "/nonexistent/x.pb", &err), -ENOENT);
 	CHECK_HAS(err.msg, "/nonexistent/x.pb");
+}
+
+static size_t count_of(const struct buf *bytes, const char *text)
+{
+	size_t len = strlen(text), count = 0;
+
+	for (size_t i = 0; i + len <= bytes->len; i++)
+		count += memcmp(bytes->data + i, text, len) == 0;
+	return count;
+}
+
+TEST(a_thread_tells_its_cgroups_one_after_the_other)
+{
+	AUTO(file_done) struct file file = {0};
+	AUTO(buf_done) struct buf bytes = {0};
+	char path[] = "/tmp/ktstr-test-members-XXXXXX";
+	struct trace trace;
+
+	for (uint64_t id = 1; id <= 3; id++) {
+		struct trace_cgroup cgroup = {.kind = TRACE_CGROUP, .id = id};
+
+		snprintf(cgroup.name, sizeof(cgroup.name), id == 1 ? "/" : "/in%d", (int)id);
+		put(&file, &cgroup);
+	}
+	for (uint64_t i = 0; i < 8; i++) {
+		struct trace_record record = task(TRACE_WAKE, 1000 + i, 0, 7);
+
+		record.cgroup = i < 3 ? 1 : i < 6 ? 2 : 3;
+		record.other_pid = record.other_tgid = 8;
+		record.other_cgroup = 1;
+		put(&file, &record);
+	}
+	close(mkstemp(path));
+	trace = read_back(&file);
+	CHECK_EQ(trace_perfetto(&trace, NULL, 0, path, NULL), 0);
+	CHECK_EQ(file_read(AT_FDCWD, path, 1 << 20, &bytes, NULL), 0);
+	unlink(path);
+	/* a cgroup's own track and its slice, and a thread's slice in it with its note */
+	CHECK_EQ(count_of(&bytes, "cgroup /in2"), 2);
+	CHECK_EQ(count_of(&bytes, "cgroup /in3"), 2);
+	CHECK_EQ(count_of(&bytes, "/in2"), 4);
+	CHECK_EQ(count_of(&bytes, "cgroup /"), 5); /* the fifth is the root's own track */
 }
 
 TEST(the_summary_names_tasks_cpus_and_waits)

@@ -893,7 +893,7 @@ TEST(an_empty_verdict_as_json)
 	verdict_to_json(&verdict, &json);
 	CHECK_STR(buf_text(&json),
 		  "{\"state\":\"pass\",\"details\":[],\"metrics\":{},\"window\":null,"
-		  "\"cgroups\":[],\"totals\":null,\"timeline\":[],\"cleanup_ns\":0,"
+		  "\"cgroups\":[],\"totals\":null,\"timeline\":[],\"timeline_at_ns\":[],\"cleanup_ns\":0,"
 		  "\"payloads\":[],\"workers\":[]}");
 }
 
@@ -913,7 +913,7 @@ TEST(a_verdict_as_json_has_all_fields)
 		.pages = {[1] = 12},
 	};
 	struct timeline_event event = {
-		.name = "shrink", .elapsed_ns = 77, .step = 1, .op_count = 3,
+		.name = "shrink", .elapsed_ns = 77, .at_ns = 1077, .step = 1, .op_count = 3,
 		.op_kinds = 1u << KTSTR_OP_SET_CPUSET | 1u << KTSTR_OP_SPAWN, .cgroups = 2,
 		.workers = 4, .iterations = 9, .cpu_ns = 10, .wait_ns = 11,
 	};
@@ -952,7 +952,7 @@ TEST(a_verdict_as_json_has_all_fields)
 		  "\"worst_cross_node_migration_ratio\":0,\"worst_iterations_per_worker\":4},"
 		  "\"timeline\":[{\"name\":\"shrink\",\"elapsed_ns\":77,\"step\":1,\"end\":false,"
 		  "\"op_count\":3,\"op_kinds\":[\"set_cpuset\",\"spawn\"],\"cgroups\":2,"
-		  "\"workers\":4,\"iterations\":9,\"cpu_ns\":10,\"wait_ns\":11}],"
+		  "\"workers\":4,\"iterations\":9,\"cpu_ns\":10,\"wait_ns\":11}],\"timeline_at_ns\":[1077],"
 		  "\"cleanup_ns\":13,\"payloads\":[],"
 		  "\"workers\":[{\"cgroup\":\"cg_0\",\"index\":1,\"tid\":42,\"completed\":true,"
 		  "\"wait_status\":0,\"work_units\":3,\"iterations\":4,\"wall_ns\":1000,\"cpu_ns\":500,"

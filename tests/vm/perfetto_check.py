@@ -4,8 +4,11 @@
 
 Decodes the wire format itself, with the field numbers of Perfetto's own .proto files, and checks what
 a trace processor relies on: on each CPU who leaves is who came, times do not go back, slices nest and
-end, every thread that runs has a name. SWITCHES is how many sched_switch events there must be; each
-TASK must have run; "cgroup NAME" and "marker NAME" must be tracks."""
+end, every thread that runs has a name, its cgroup is on its own track, and steps lie within the body.
+SWITCHES is how many sched_switch events there must be; each TASK must have run; "cgroup NAME" and
+"runnable on CPU N" must be tracks, "marker NAME" an event, "step NAME" a slice on the track of steps
+of at least 50 ms, "N ns from NAME to NAME" the time between two of them, and "TASK in NAME" a task that
+was in that cgroup."""
 
 import collections
 import sys
@@ -53,6 +56,7 @@ def main(path, want_switches, wanted):
     names, running, last, ran = {}, {}, collections.defaultdict(int), set()
     switches = wakings = counters = 0
     open_slices, tracks, used = collections.Counter(), {}, set()
+    threads, begun, spans = {}, {}, collections.defaultdict(list)
     for raw in fields(data)[1]:                                  # Trace.packet
         packet = fields(raw)
         for tree in packet.get(2, []):                           # process_tree
@@ -82,7 +86,11 @@ def main(path, want_switches, wanted):
                     raise AssertionError("an event of no kind")
         for track in map(fields, packet.get(60, [])):            # track_descriptor
             assert one(track, 1) not in tracks, "a track twice"
-            tracks[one(track, 1)] = one(track, 2).decode()
+            tracks[one(track, 1)] = one(track, 2, b"").decode()
+            if 4 in track:                                       # thread
+                threads[one(track, 1)] = names[one(fields(one(track, 4)), 2)]
+            else:
+                assert tracks[one(track, 1)], "a track of nobody without a name"
         for event in map(fields, packet.get(11, [])):            # track_event
             kind, track = one(event, 9), one(event, 11)
             assert track in tracks and one(packet, 8) and one(packet, 10)
@@ -91,7 +99,23 @@ def main(path, want_switches, wanted):
             counters += kind == 4
             if 23 in event:
                 used.add("marker " + one(event, 23).decode())
+            if kind == 1:
+                begun[track] = one(packet, 8), one(event, 23).decode()
+            elif kind == 2:
+                begin, name = begun[track]
+                assert one(packet, 8) > begin, f"{name} ends before it begins"
+                spans[tracks[track]].append((begin, one(packet, 8), name))
+            if track in threads and kind == 1:
+                note = fields(one(event, 4))
+                assert one(note, 10) == b"cgroup" and one(event, 23) == b"cgroup " + one(note, 6)
+                used.add(f"{threads[track]} in {one(note, 6).decode()}")
     used |= ran | set(tracks.values())
+    for begin, end, name in spans["steps"]:
+        body = spans["ktstr"][0]
+        assert body[0] <= begin and end <= body[1], f"{name} is not within {body[2]}"
+        if end - begin >= 50e6:
+            used.add("step " + name)
+        used |= {f"{later[0] - begin} ns from {name} to {later[2]}" for later in spans["steps"]}
     assert not any(open_slices.values()), "a slice without an end"
     assert switches == want_switches, f"{switches} switches, not {want_switches}"
     assert wakings and counters

@@ -28,6 +28,13 @@ KTSTR_TEST(stalls, .scheduler = &staller, MACHINE)
 	return PLAY;
 }
 
+KTSTR_SCHEDULER(mute, .binary = "scx-ktstr",
+		.args = KTSTR_ARGS("--silent", "--stall-after", "300", "--timeout-ms", "500"));
+KTSTR_TEST(stalls_silently, .scheduler = &mute, MACHINE)
+{
+	return PLAY;
+}
+
 KTSTR_SCHEDULER(dier, .binary = "scx-ktstr", .args = KTSTR_ARGS("--die-after", "300"));
 KTSTR_TEST(dies, .scheduler = &dier, MACHINE)
 {

@@ -28,6 +28,22 @@ run 1 exits && says '--- auto-repro ---' && says 'reproduced in a second guest: 
 	says 'trigger: scx_exit\(\) of kind 1025 \(BPF error\)' && says 'bpf_prog_[0-9a-f]+_ktstr_' &&
 	says 'probed: .*do_enqueue_task' && says 'calls that concern .*\[[0-9]+\]'
 check "an error that a scheduler raises is reproduced, with the way there" $?
+says 'bpf_prog_[0-9a-f]+_ktstr_[a-z_]+\+0x[0-9a-f]+ \(scx_ktstr\.bpf\.c:[0-9]+\)' &&
+	says 'probed callbacks: .*ktstr_dispatch \(dispatch, scx_ktstr\.bpf\.c:[0-9]+\)' &&
+	! says 'not probed: .*ktstr_|first calls are missing' &&
+	jq -e '(.functions | map(select(.callback and .missing == null)) | length) == 13 and .end.missed == 0' \
+		"$dir/auto-repro.json" >>"$work/out" &&
+	[ "$(jq '[.functions[] | select(.callback == "cgroup_set_weight").name]' -c "$dir/auto-repro.json")" = \
+		'["ktstr_cgroup_set_weight"]' ]
+check "the scheduler's own callbacks are probed before sched_ext calls them, with their source lines" $?
+# what the machine has (two CPUs) and the source of the fixture promises
+jq -e '.functions as $f | .calls | map(. + {callback: $f[.function].callback}) |
+	(map(select(.callback == "dispatch")) | length > 0 and all(.args[0] == "0x0" or .args[0] == "0x1")) and
+	(map(select(.callback == "dispatch" and .task)) | length > 0 and all(.before.weight > 0 and .after)) and
+	(map(select(.callback == "init_task")) | length > 0 and all(.return == "0x0" and .fields_before[0] == "0x0")) and
+	(map(select(.callback == "enqueue" and .before.dsq_vtime != .after.dsq_vtime)) | length > 0) and
+	(map(select(.callback == "select_cpu")) | length > 0)' "$dir/auto-repro.json" >>"$work/out"
+check "with their arguments, and what these point to before and after" $?
 [ -s "$dir/auto-repro.txt" ] && [ -s "$dir/repro/console.log" ] &&
 	jq -e '.trigger.kind == 1025 and (.calls | length > 0) and .end.unmatched_returns == 0' \
 		"$dir/auto-repro.json" >>"$work/out"
@@ -40,10 +56,22 @@ run 1 stalls && says 'trigger: scx_exit\(\) of kind 1026 \(stall\)' &&
 		cut -d' ' -f1) && [ -n "$task" ] &&
 	grep -qF "calls that concern $task" "$work/out" && says 'queue: none → (user queue 0x1|local queue)'
 check "of a stall, the calls that concern the stalled task are told" $?
+says 'ktstr_enqueue\(p=cg_0-[0-9]\[[0-9]+\], enq_flags=[^)]*\) at scx_ktstr\.bpf\.c:[0-9]+; by' &&
+	says '^ *at entry: p: queue none, scx.slice '
+check "the scheduler's own last doings with it among them" $?
+
+run 1 stalls_silently && [ ! -e "$dir/scheduler.log" ] && says '^ *--- sched_ext dump ---' &&
+	says '^ *[^ ]+\[[0-9]+\] triggered exit kind 1026:' && says 'where: *task cg_0-[0-9]\[[0-9]+\] on CPU [01]' &&
+	says '^ *[0-9.]* *\.\.\. [0-9]+ more lines in sched_ext-dump\.log' &&
+	grep -q '^CPU states' "$dir/sched_ext-dump.log" && grep -qE '^ *SCX_EV_' "$dir/sched_ext-dump.log" &&
+	task=$(grep 'reproduced in a second guest' "$work/out" | grep -oE 'cg_0-[0-9]\[[0-9]+\] failed to run' |
+		cut -d' ' -f1) && [ -n "$task" ] && grep -qF "calls that concern $task" "$work/out"
+check "of a scheduler that says nothing there is sched_ext's own dump, and the stalled task" $?
 
 run 1 dies && says ' reproduced in a second guest: ' && says 'dying on purpose' && says 'trigger: bpf_scx_unreg\(\)'
 check "a scheduler whose process dies is found at its closed link" $?
-run 1 never_starts && says 'the first run never reached its test' && says 'trigger: none'
+run 1 never_starts && says 'the first run never reached its test' && says 'trigger: none' &&
+	says "not probed: the scheduler's callbacks: it ended before it had loaded any"
 check "a scheduler that does not start triggers nothing, and that is said" $?
 run 1 exits_unasked && ! says 'auto-repro' && [ ! -e "$dir/repro" ]
 check ".auto_repro = KTSTR_OFF: no second guest" $?

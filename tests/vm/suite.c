@@ -35,6 +35,13 @@ KTSTR_TEST(fixture_is_fair_to_two_cgroups, .scheduler = &fixture)
 	return LOAD(SPIN("cg_0", 2), SPIN("cg_1", 2));
 }
 
+/* It refuses to run where CONFIG_HZ is not what the kernel's clock says. */
+KTSTR_SCHEDULER(configured, .binary = "scx-ktstr", .topology = "1n1l2c1t", .args = KTSTR_ARGS("--kconfig"));
+KTSTR_TEST(fixture_reads_the_kernels_configuration, .scheduler = &configured, .duration_ms = 300)
+{
+	return LOAD(SPIN("cg_0", 2));
+}
+
 KTSTR_TEST(eevdf_runs_every_work_type, .scheduler = &eevdf, .llcs = 1, .cores = 4)
 {
 	return LOAD(SPIN("spin", 1),

@@ -37,6 +37,16 @@ check "the Perfetto file is read by a decoder of its own" $?
 protoc --decode=pf.Trace -I"$(dirname "$proto")" "$proto" <"$work/a.pb" >"$work/text" 2>"$work/err" &&
 	! grep -qE '^ *[0-9]+[:{ ]' "$work/text" && grep -q 'prev_comm: "traced"' "$work/text"
 check "protoc reads it, and knows every field" $?
+run 0 test -m det --exact steps --trace "$work/s.pb" "$traced" &&
+	ns=$(jq '[.outcome.stats.timeline[] | select(.end | not)] | map(select(.name == "moved").elapsed_ns)[0] -
+		map(select(.name == "pinned").elapsed_ns)[0]' "$dir/result.json") && [ "$ns" -gt 150000000 ] &&
+	switches=$("$totals" --switches "$dir/trace.raw") &&
+	python3 "$perfetto" "$work/s.pb" "$switches" 'marker steps' 'step step 1 pinned: set_cpuset' \
+		'step step 2 moved: move_all_tasks' \
+		"$ns ns from step 1 pinned: set_cpuset to step 2 moved: move_all_tasks" \
+		'from-0 in /ktstr/from' 'from-1 in /ktstr/from' 'to-0 in /ktstr/to' \
+		'from-0 in /ktstr/to' 'from-1 in /ktstr/to' >"$work/out" 2>&1
+check "its steps are on a track of their own at their times, and threads tell their cgroups" $?
 run 0 test -m tcg --exact counters --trace "$work/b.pb" "$traced" && counters && says ' 0 lost'
 check "tcg: the same" $?
 

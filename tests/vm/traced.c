@@ -128,6 +128,20 @@ KTSTR_TEST(over_a_limit, .duration_ms = 300, .cores = 1, .checks = {.max_spread_
 				 (struct ktstr_cgroup){.name = "cg_0", .workers = 4});
 }
 
+KTSTR_TEST(steps, .duration_ms = 400, .cores = 2, .checks = {.max_spread_pct = -1})
+{
+	return ktstr_run_scenario(
+		ctx, verdict, err,
+		&(struct ktstr_scenario){
+			KTSTR_CGROUPS({.name = "from", .workers = 2}, {.name = "to", .workers = 1}),
+			KTSTR_STEPS({.name = "pinned",
+				     KTSTR_OPS(KTSTR_SET_CPUSET("to", KTSTR_EXACT("1"))),
+				     .hold = KTSTR_FRAC(0.5)},
+				    {.name = "moved",
+				     KTSTR_OPS(KTSTR_MOVE_ALL("from", "to")),
+				     .hold = KTSTR_FRAC(0.5)})});
+}
+
 KTSTR_TEST(on_the_host, .host_only = true, .trace_checks = {.max_run_delay_us = 1})
 {
 	return 0;
