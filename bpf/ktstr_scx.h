@@ -56,6 +56,7 @@ struct bpf_timer {
 #define SCX_DSQ_LOCAL 0x8000000000000002ull
 #define SCX_DSQ_LOCAL_ON 0xc000000000000000ull    /* | CPU */
 #define SCX_ENQ_WAKEUP 1
+#define SCX_ENQ_LAST (1ull << 41)
 #define SCX_KICK_IDLE 1
 #define SCX_WEIGHT_DEFAULT 100                    /* that of nice 0 */
 
@@ -90,6 +91,8 @@ struct scx_exit_info {
 	char *dump;
 };
 
+struct scx_cpu_release_args;
+
 struct kernfs_node {
 	u64 id;
 };
@@ -115,6 +118,7 @@ struct sched_ext_ops {
 	void (*dispatch)(s32 cpu, struct task_struct *prev);
 	void (*running)(struct task_struct *p);
 	void (*stopping)(struct task_struct *p, bool runnable);
+	void (*cpu_release)(s32 cpu, struct scx_cpu_release_args *args);
 	s32 (*init_task)(struct task_struct *p, struct scx_init_task_args *args);
 	void (*enable)(struct task_struct *p);
 	s32 (*cgroup_init)(struct cgroup *cgrp, struct scx_cgroup_init_args *args);
@@ -141,6 +145,7 @@ s32 scx_bpf_create_dsq(u64 dsq_id, s32 node) __ksym __weak;
 s32 scx_bpf_pick_idle_cpu(const struct cpumask *allowed, u64 flags) __ksym __weak;
 bool scx_bpf_test_and_clear_cpu_idle(s32 cpu) __ksym __weak;
 s32 scx_bpf_task_cpu(const struct task_struct *p) __ksym __weak;
+u32 scx_bpf_reenqueue_local(void) __ksym __weak;
 void scx_bpf_kick_cpu(s32 cpu, u64 flags) __ksym __weak;
 void scx_bpf_error_bstr(char *fmt, unsigned long long *data, u32 data__sz) __ksym __weak;
 void scx_bpf_exit_bstr(s64 code, char *fmt, unsigned long long *data, u32 data__sz) __ksym __weak;

@@ -219,7 +219,7 @@ void BPF_PROG(ktstr_enqueue, struct task_struct *p, u64 enq_flags)
 		scx_insert(p, SCX_DSQ_LOCAL_ON | 0, weighted_slice_ns(p), enq_flags);
 		return;
 	}
-	if (!is_queued(p)) {
+	if (!is_queued(p) || last_may_stay(p, enq_flags)) {
 		scx_insert(p, SCX_DSQ_LOCAL, config.slice_ns, enq_flags);
 		return;
 	}
@@ -240,6 +240,14 @@ void BPF_PROG(ktstr_dispatch, s32 cpu, struct task_struct *prev)
 		return;
 	if (!faulty_dispatch(cpu))
 		scx_take(QUEUE);
+}
+
+/* A real-time task has taken the CPU: whoever waits in its local queue may run elsewhere meanwhile. */
+SEC("struct_ops/cpu_release")
+void BPF_PROG(ktstr_cpu_release, s32 cpu, struct scx_cpu_release_args *args)
+{
+	if (bpf_ksym_exists(scx_bpf_reenqueue_local))
+		scx_bpf_reenqueue_local();
 }
 
 SEC("struct_ops/running")
@@ -356,6 +364,7 @@ struct sched_ext_ops ktstr_ops = {
 	.select_cpu = (void *)ktstr_select_cpu,
 	.enqueue = (void *)ktstr_enqueue,
 	.dispatch = (void *)ktstr_dispatch,
+	.cpu_release = (void *)ktstr_cpu_release,
 	.running = (void *)ktstr_running,
 	.stopping = (void *)ktstr_stopping,
 	.init_task = (void *)ktstr_init_task,

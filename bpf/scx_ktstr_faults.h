@@ -74,6 +74,18 @@ static bool llc_enqueue(struct task_struct *p, u64 enq_flags)
 	return true;
 }
 
+/*
+ * Nobody else wants this CPU, and with SCX_OPS_ENQ_LAST (the loader sets it for this fault) we are
+ * asked: it stays, unless its CPU is outside of the LLC.
+ */
+static bool last_may_stay(struct task_struct *p, u64 enq_flags)
+{
+	if (!(enq_flags & SCX_ENQ_LAST))
+		return false;
+	return !has_fault(SCX_KTSTR_ONE_LLC) || !bpf_ksym_exists(scx_bpf_task_cpu) ||
+	       in_llc(scx_bpf_task_cpu(p));
+}
+
 /* --- scatter --- */
 
 /* The next CPU that the task may use and is not on; -1: there is none. */

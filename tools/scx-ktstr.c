@@ -30,6 +30,7 @@
 #define TIMEOUT_MS_MAX 30000              /* the kernel's SCX_WATCHDOG_MAX_TIMEOUT */
 #define SLICE_US_MIN 100
 #define SLICE_US_MAX 1000000
+#define OPS_ENQ_LAST (1ull << 1)          /* SCX_OPS_ENQ_LAST */
 #define OPS_SWITCH_PARTIAL (1ull << 3)    /* SCX_OPS_SWITCH_PARTIAL */
 
 /* bpf/embed.S */
@@ -176,7 +177,9 @@ static int load(const struct options *options, struct scheduler *ret_scheduler,
 	AUTO(scheduler_done) struct scheduler scheduler = {0};
 	const struct program *program = options->program;
 	LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "scx_ktstr");
-	uint64_t flags = options->partial ? OPS_SWITCH_PARTIAL : 0;
+	uint64_t flags = (options->partial ? OPS_SWITCH_PARTIAL : 0) |
+			 /* else a task that is alone on a CPU outside stays there without a word to us */
+			 (options->faults & SCX_KTSTR_ONE_LLC ? OPS_ENQ_LAST : 0);
 	int r;
 
 	scheduler.object = bpf_object__open_mem(

@@ -83,7 +83,7 @@ const struct work_kind work_kinds[KTSTR_WORK_TYPE_COUNT] = {
 	},
 	[KTSTR_WORK_POLICY_CHURN] = {
 		.name = "PolicyChurn", .work = work_policy_churn,
-		.defaults = {.iterations = 1024}, .roles = ALONE,
+		.defaults = {.iterations = 1024}, .roles = ALONE, .changes_policy = true,
 	},
 	[KTSTR_WORK_PAGE_FAULT_CHURN] = {
 		.name = "PageFaultChurn", .work = work_page_fault_churn,

@@ -32,6 +32,7 @@ struct work_kind {
 	bool pipes;                    /* a ring of them through the team */
 	bool file;                     /* a temporary file that all workers of a group share */
 	bool queue;                    /* of items */
+	bool changes_policy;           /* so who schedules it depends on when one looks */
 	size_t (*memory_bytes)(const struct ktstr_work *work);      /* NULL: needs none */
 };
 

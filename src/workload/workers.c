@@ -259,8 +259,9 @@ static void observe_scheduler(struct workers *workers)
 		struct hand *hand = &workers->hands[i];
 		struct worker_report *report = &workers->reports[i];
 
-		task_sample_scheduler(workers->proc_fd, workers_tid(workers, i),
-				      &hand->evidence.after);
+		if (!work_kind(&workers->groups[hand->group].work)->changes_policy)
+			task_sample_scheduler(workers->proc_fd, workers_tid(workers, i),
+					      &hand->evidence.after);
 		if (many_nodes || workers->groups[hand->group].reads_pages)
 			report->pages_known = task_read_pages(
 				workers->proc_fd, workers_tid(workers, i), report->pages);
