@@ -67,12 +67,12 @@ static void put_put_out(struct buf *out, struct sv reason, struct sv kernel_log)
 		buf_printf(out, ": %.*s", SV_ARG(message));
 }
 
-static void put_own_end(struct buf *out, const struct result *result)
+static void put_own_end(struct buf *out, const char *what, const struct result *result)
 {
 	const char *status = json_string_value(json_object_get(result->outcome.scheduler, "ended_early"));
 	struct sv words = sv_trim(last_lines(result->scheduler_log ?: "", 1));
 
-	buf_printf(out, "the scheduler's process ended by itself: %s", status);
+	buf_printf(out, "%s: %s", what, status);
 	if (words.len)
 		buf_printf(out, "; it said last: %.*s", SV_ARG(words));
 }
@@ -96,10 +96,10 @@ char *ending_what(const struct result *result)
 		put_put_out(&out, reason, kernel_log);
 	else if (!json_is_string(json_object_get(result->outcome.scheduler, "ended_early")))
 		return NULL;
-	else if (!was_enabled(result))
-		buf_str(&out, "the scheduler did not start");
+	else if (was_enabled(result))
+		put_own_end(&out, "the scheduler's process ended by itself", result);
 	else
-		put_own_end(&out, result);
+		put_own_end(&out, "the scheduler did not start", result);
 	return one_line(buf_text(&out));
 }
 

@@ -712,7 +712,7 @@ TEST(a_scheduler_that_ended_by_itself_has_last_words)
 	text = render(REPORT_PRETTY, &results, false);
 	CHECK_HAS(text, "what:   the scheduler's process ended by itself: exit status 1; it said last: s: I go (");
 	CHECK_HAS(text, "what:   the scheduler's process ended by itself: exit status 1 (scheduler_died)\n");
-	CHECK_HAS(text, "what:   the scheduler did not start (scheduler_died)\n");
+	CHECK_HAS(text, "what:   the scheduler did not start: exit status 1; it said last: s: no (scheduler_died)\n");
 }
 
 TEST(the_end_of_a_scheduler_that_says_nothing_is_told_from_the_kernels_dump)

@@ -30,8 +30,13 @@ KTSTR_SCHEDULER(eevdf, WIDE);
 /* Rounds so short that waking takes as long as working: CPUs idle meanwhile, by the type's nature. */
 #define SHORT_ROUNDS .checks = {.max_idle_waiting_pct = -1}
 #define PLAIN .workers_per_cgroup = 2
-/* Some of them outrank the others on one CPU or another, which is what these types are about. */
-#define UNEQUAL .checks = {.max_spread_pct = -1, .max_gap_ms = -1, .starvation = -1}
+/*
+ * Some of them outrank the others on one CPU or another, which is what these types are about. With
+ * an idle CPU beside it, too: a sched_ext scheduler is told (cpu_release) when a real-time task takes
+ * a CPU from one of its tasks, and not when it takes an idle one with a task in its local queue.
+ */
+#define UNEQUAL                                                                                    \
+	.checks = {.max_spread_pct = -1, .max_gap_ms = -1, .starvation = -1, .max_idle_waiting_pct = -1}
 
 #define TEST_OF(name, both, options, ...)                                                              \
 	KTSTR_TEST(eevdf_##name, MACHINE, options, .scheduler = &eevdf)                                                 \
