@@ -38,6 +38,27 @@ static bool is_waiting(const json_t *task)
 	       !json_is_true(json_object_get(task, "on_cpu")) && number_of(task, "pid") != 0;
 }
 
+/* Built-in queues have numbers that nobody knows by heart; include/linux/sched/ext.h. */
+static const char *queue_words(const json_t *task)
+{
+	const char *id = json_string_value(json_object_get(json_object_get(task, "scx"), "dsq"));
+
+	if (!id && strcmp(text_of(task, "class"), "ext") == 0)
+		return "in no queue: its scheduler has it";
+	if (!id)
+		return NULL;
+	return strcmp(id, "0x8000000000000002") == 0 ? "local queue" :
+	       strcmp(id, "0x8000000000000001") == 0 ? "global queue" : id;
+}
+
+static void put_queue(const json_t *task, struct buf *out)
+{
+	const char *words = queue_words(task);
+
+	if (words)
+		buf_printf(out, ", %s%s", *words == '0' ? "DSQ " : "", words);
+}
+
 static void put_waiting(const json_t *tasks, struct buf *out)
 {
 	const json_t *task;
@@ -46,12 +67,12 @@ static void put_waiting(const json_t *tasks, struct buf *out)
 	json_array_foreach(tasks, i, task) {
 		if (!is_waiting(task) || count++ >= TASKS_MAX)
 			continue;
-		buf_printf(out, "waits: %s (pid %" JSON_INTEGER_FORMAT "), %s, cpu %" JSON_INTEGER_FORMAT
-			   ", DSQ %s, in %s, had %.1f ms\n",
+		buf_printf(out, "waits: %s (pid %" JSON_INTEGER_FORMAT "), %s, cpu %" JSON_INTEGER_FORMAT,
 			   text_of(task, "comm"), number_of(task, "pid"), text_of(task, "class"),
-			   number_of(task, "cpu"),
-			   json_string_value(json_object_get(json_object_get(task, "scx"), "dsq")) ?: "none",
-			   text_of(task, "cgroup"), (double)number_of(task, "cpu_time_ns") / 1e6);
+			   number_of(task, "cpu"));
+		put_queue(task, out);
+		buf_printf(out, ", in %s, had %.1f ms\n", text_of(task, "cgroup"),
+			   (double)number_of(task, "cpu_time_ns") / 1e6);
 	}
 	if (count > TASKS_MAX)
 		buf_printf(out, "and %zu more that wait\n", count - TASKS_MAX);

@@ -176,6 +176,37 @@ static void put_queue(struct buf *out, struct sv entry)
 		buf_str(out, ", in no DSQ: the BPF scheduler was given it and kept it");
 }
 
+/*
+ * What the verifier says of the program that it refuses, as libbpf prints it: the line before
+ * "processed N insns", and the last "; SOURCE @ FILE:LINE" before that.
+ */
+static bool put_refused(struct buf *out, struct sv log)
+{
+	static const char begin[] = "-- BEGIN PROG LOAD LOG --";
+	const char *at = find(log, begin);
+	struct sv rest, line, program, source = {0}, words = {0};
+
+	if (!at)
+		return false;
+	program = after(log, "prog '");
+	program = sv_split(&program, '\'');
+	rest = sv_bytes(at, log.len - (size_t)(at - log.data));
+	sv_line(&rest, &line);
+	while (sv_line(&rest, &line) && !sv_starts(line, "processed ") && !find(line, "-- END PROG LOAD LOG --")) {
+		struct sv place = after(line, " @ ");
+
+		if (place.len && sv_starts(line, ";"))
+			source = place;
+		else if (sv_trim(line).len)
+			words = sv_trim(line);
+	}
+	buf_printf(out, "BPF program %.*s", SV_ARG(program));
+	if (source.len)
+		buf_printf(out, ", %.*s", SV_ARG(source));
+	buf_printf(out, ": the verifier says: %.*s", SV_ARG(words));
+	return true;
+}
+
 /* The task that failed to run, and on whose queue the dump has it. */
 static bool put_task(struct buf *out, struct sv dump, struct sv kernel_log)
 {
@@ -203,11 +234,23 @@ static bool put_task(struct buf *out, struct sv dump, struct sv kernel_log)
 	return true;
 }
 
+/* "failed to run for 1.060s" */
+double ending_stalled_ns(const struct result *result)
+{
+	struct sv seconds = after(kernel_log_of(result), "] failed to run for ");
+	AUTO(free) char *text = xstrndup(seconds.data ?: "", seconds.len);
+	double value = strtod(text, NULL);
+
+	return value > 0 && value < 1e6 ? value * NS_PER_S : 0;
+}
+
 char *ending_where(const struct result *result)
 {
 	AUTO(buf_done) struct buf out = {0};
 	struct sv dump = scx_dump_of(result), first, rest = dump;
 
+	if (!was_enabled(result) && put_refused(&out, sv_of(result->scheduler_log ?: "")))
+		return one_line(buf_text(&out));
 	if (put_program(&out, dump)) {
 		sv_line(&rest, &first);
 		buf_printf(&out, ", while %.*s ran", (int)(sv_split(&first, ']').len + 1), dump.data);

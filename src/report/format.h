@@ -67,6 +67,8 @@ void put_summary(struct buf *out, const char *indent, const struct result *resul
  */
 char *ending_what(const struct result *result);
 char *ending_where(const struct result *result);
+/* For how long a task had not run when the kernel's watchdog put the scheduler out; 0: that was not why. */
+double ending_stalled_ns(const struct result *result);
 /* The part of a scheduler's log that is sched_ext's dump; empty: it has none. A view into it. */
 struct sv find_scx_dump(struct sv log);
 /* sched_ext's dump as the guest had it from the kernel, or else from that log. A view into the result. */

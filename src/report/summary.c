@@ -20,6 +20,7 @@ static const struct kind_row {
 	const char *what;
 	enum victim victim;
 	unsigned badness;        /* which of several kinds is told; what explains the others is worst */
+	bool tells_itself;       /* the finding's own text says more */
 } kind_rows[KTSTR_KIND_COUNT] = {
 	[KTSTR_KIND_SCHEDULER_DIED] = {"the scheduler ended, or the kernel put it out", VICTIM_NONE, SUMMARY_BADNESS_MAX},
 	[KTSTR_KIND_WORKER_DIED] = {"a worker ended without a report", VICTIM_NONE, 8},
@@ -34,9 +35,9 @@ static const struct kind_row {
 	[KTSTR_KIND_CROSS_NODE_MIGRATION] = {"memory was moved between NUMA nodes too often", VICTIM_NONE, 2},
 	[KTSTR_KIND_SLOW_TIER] = {"memory was on NUMA nodes without CPUs", VICTIM_NONE, 2},
 	[KTSTR_KIND_BENCHMARK] = {"a number that was measured is beyond the test's limit",
-				  VICTIM_MOST_WAITING, 2},
+				  VICTIM_MOST_WAITING, 2, true},
 	[KTSTR_KIND_MONITOR] = {"the guest, seen from outside, was not as it should be", VICTIM_NONE, 2},
-	[KTSTR_KIND_OTHER] = {"the test says that it failed", VICTIM_NONE, 1},
+	[KTSTR_KIND_OTHER] = {"the test says that it failed", VICTIM_NONE, 1, true},
 };
 
 unsigned summary_badness(enum ktstr_kind kind)
@@ -63,10 +64,12 @@ static enum ktstr_kind worst_kind(const struct result *result)
 static void put_what(struct buf *out, const char *indent, const struct result *result, enum ktstr_kind kind)
 {
 	AUTO(free) char *ending = kind == KTSTR_KIND_SCHEDULER_DIED ? ending_what(result) : NULL;
-	const char *what = ending ?: kind_rows[kind].what;
+	AUTO(free) char *reason = result_reason(result);
+	const char *what = ending ?: kind_rows[kind].tells_itself ? reason : kind_rows[kind].what;
 
 	if (result->outcome.state == KTSTR_ERROR)
-		buf_printf(out, "%swhat:   no verdict: the test could not be run to its end\n", indent);
+		buf_printf(out, "%swhat:   no verdict: %s\n", indent,
+			   reason);
 	else if (result->outcome.state == KTSTR_INCONCLUSIVE)
 		buf_printf(out, "%swhat:   no verdict: there was nothing to judge by\n", indent);
 	else
@@ -186,8 +189,13 @@ static void put_since(struct buf *out, const char *indent, const struct result *
 	double ns = 0;
 
 	if (kind == KTSTR_KIND_SCHEDULER_DIED) {
+		double stalled_ns = ending_stalled_ns(result);
+
 		ns = number_at(result->outcome.scheduler, "ended_after_ns");
-		if (ns > 0)
+		if (ns > 0 && stalled_ns > 0 && stalled_ns < ns)
+			buf_printf(out, "%ssince:  %.2f s after the test began; put out at %.2f s\n", indent,
+				   (ns - stalled_ns) / NS_PER_S, ns / NS_PER_S);
+		else if (ns > 0)
 			buf_printf(out, "%ssince:  %.2f s after the test began\n", indent, ns / NS_PER_S);
 		return;
 	}

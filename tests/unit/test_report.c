@@ -162,7 +162,7 @@ TEST(pretty_says_a_line_a_test_and_everything_about_a_failure)
 		  "ERROR  booting                   1n1l2c1t   eevdf         det     2.1 s\n"
 		  "  ktstr_test 'booting' [sched=eevdf] [topo=1n1l2c1t] failed:\n"
 		  "    BUG SUMMARY\n"
-		  "      what:   no verdict: the test could not be run to its end\n"
+		  "      what:   no verdict: kernel silent for 60 s\n"
 		  "    kernel silent for 60 s\n"
 		  "  --- console ---\n"
 		  "    [    0.1] hello\n"
@@ -726,6 +726,48 @@ TEST(the_end_of_a_scheduler_that_says_nothing_is_told_from_the_kernels_dump)
 				      "      sticky/holding_cpu=-1/-1 dsq_id=0x1\n");
 	text = render(REPORT_PRETTY, &results, false);
 	CHECK_HAS(text, "      where:  task t[15] on CPU 1, in DSQ 0x1\n");
+}
+
+/* as libbpf prints it */
+TEST(a_program_that_the_verifier_refuses_is_named_with_its_line)
+{
+	static const char log[] =
+		"libbpf: prog 's_enqueue': BPF program load failed: Permission denied\n"
+		"libbpf: prog 's_enqueue': -- BEGIN PROG LOAD LOG --\n0: R1=ctx() R10=fp0\n"
+		"; void BPF_PROG(s_enqueue, u64 flags) @ s.bpf.c:13\n0: (79) r1 = *(u64 *)(r1 +8)\n"
+		"; *(u64 *)flags = 0; @ s.bpf.c:15\n2: (7b) *(u64 *)(r1 +0) = r2\nR1 invalid mem access 'scalar'\n"
+		"processed 3 insns (limit 1000000)\n-- END PROG LOAD LOG --\n"
+		"libbpf: failed to load object 's'\ns: not loaded\n";
+	AUTO(results_done) struct results results = {0};
+	struct result *unborn = died(&results, "", log);
+	AUTO(free) char *text = NULL;
+
+	json_object_del(unborn->outcome.scheduler, "start");
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "what:   the scheduler did not start: exit status 1; it said last: s: not loaded (");
+	CHECK_HAS(text, "where:  BPF program s_enqueue, s.bpf.c:15: the verifier says: R1 invalid mem access 'scalar'\n");
+}
+
+TEST(a_stall_is_since_the_task_ran_last)
+{
+	AUTO(results_done) struct results results = {0};
+	struct result *stalled = died(&results, DISABLED("runnable task stall",
+							"sched_ext: s: t[15] failed to run for 1.060s\n"), "");
+	AUTO(free) char *text = NULL;
+
+	json_object_set_new(stalled->outcome.scheduler, "ended_after_ns", json_integer(1600000000));
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "since:  0.54 s after the test began; put out at 1.60 s\n");
+}
+
+TEST(a_number_beyond_its_limit_is_told)
+{
+	AUTO(results_done) struct results results = {0};
+	AUTO(free) char *text = NULL;
+
+	say(results_push(&results, result_of("slow", KTSTR_FAIL)), KTSTR_KIND_BENCHMARK, "p99 9ns exceeds 5ns");
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "what:   p99 9ns exceeds 5ns (benchmark)\n");
 }
 
 /* A log may be anything: cut at any byte, it is told or left out. */

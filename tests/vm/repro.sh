@@ -31,7 +31,7 @@ check "an error that a scheduler raises is reproduced, with the way there" $?
 says 'bpf_prog_[0-9a-f]+_ktstr_[a-z_]+\+0x[0-9a-f]+ \(scx_ktstr\.bpf\.c:[0-9]+\)' &&
 	says 'probed callbacks: .*ktstr_dispatch \(dispatch, scx_ktstr\.bpf\.c:[0-9]+\)' &&
 	! says 'not probed: .*ktstr_|first calls are missing' &&
-	jq -e '(.functions | map(select(.callback and .missing == null)) | length) == 13 and .end.missed == 0' \
+	jq -e '(.functions | map(select(.callback and .missing == null)) | length) == 14 and .end.missed == 0' \
 		"$dir/auto-repro.json" >>"$work/out" &&
 	[ "$(jq '[.functions[] | select(.callback == "cgroup_set_weight").name]' -c "$dir/auto-repro.json")" = \
 		'["ktstr_cgroup_set_weight"]' ]
