@@ -182,8 +182,9 @@ static void put_queue(struct buf *out, struct sv entry)
  */
 static bool put_refused(struct buf *out, struct sv log)
 {
-	static const char begin[] = "-- BEGIN PROG LOAD LOG --";
-	const char *at = find(log, begin);
+	static const char end[] = "-- END PROG LOAD LOG --";
+	/* of a long one only the end is here */
+	const char *at = find(log, "-- BEGIN PROG LOAD LOG --") ?: (find(log, end) ? log.data : NULL);
 	struct sv rest, line, program, source = {0}, words = {0};
 
 	if (!at)
@@ -192,7 +193,7 @@ static bool put_refused(struct buf *out, struct sv log)
 	program = sv_split(&program, '\'');
 	rest = sv_bytes(at, log.len - (size_t)(at - log.data));
 	sv_line(&rest, &line);
-	while (sv_line(&rest, &line) && !sv_starts(line, "processed ") && !find(line, "-- END PROG LOAD LOG --")) {
+	while (sv_line(&rest, &line) && !sv_starts(line, "processed ") && !find(line, end)) {
 		struct sv place = after(line, " @ ");
 
 		if (place.len && sv_starts(line, ";"))

@@ -746,6 +746,12 @@ TEST(a_program_that_the_verifier_refuses_is_named_with_its_line)
 	text = render(REPORT_PRETTY, &results, false);
 	CHECK_HAS(text, "what:   the scheduler did not start: exit status 1; it said last: s: not loaded (");
 	CHECK_HAS(text, "where:  BPF program s_enqueue, s.bpf.c:15: the verifier says: R1 invalid mem access 'scalar'\n");
+	free(TAKE_PTR(text));
+	/* cut in front */
+	free(results.at[0].scheduler_log);
+	results.at[0].scheduler_log = xasprintf("%slibbpf: prog 's_enqueue': failed to load: -13\n", strstr(log, "0: (79)"));
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "where:  BPF program s_enqueue, s.bpf.c:15: the verifier says: R1 invalid mem access 'scalar'\n");
 }
 
 TEST(a_stall_is_since_the_task_ran_last)
