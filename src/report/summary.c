@@ -17,10 +17,9 @@
 enum victim { VICTIM_NONE, VICTIM_LEAST_CPU, VICTIM_LONGEST_GAP, VICTIM_MOST_WAITING, VICTIM_MOST_MOVED };
 
 static const struct kind_row {
-	const char *what;
+	const char *what;        /* NULL: the finding's own text says more */
 	enum victim victim;
 	unsigned badness;        /* which of several kinds is told; what explains the others is worst */
-	bool tells_itself;       /* the finding's own text says more */
 } kind_rows[KTSTR_KIND_COUNT] = {
 	[KTSTR_KIND_SCHEDULER_DIED] = {"the scheduler ended, or the kernel put it out", VICTIM_NONE, SUMMARY_BADNESS_MAX},
 	[KTSTR_KIND_WORKER_DIED] = {"a worker ended without a report", VICTIM_NONE, 8},
@@ -34,10 +33,9 @@ static const struct kind_row {
 	[KTSTR_KIND_PAGE_LOCALITY] = {"memory was not on the NUMA nodes that it should be on", VICTIM_NONE, 2},
 	[KTSTR_KIND_CROSS_NODE_MIGRATION] = {"memory was moved between NUMA nodes too often", VICTIM_NONE, 2},
 	[KTSTR_KIND_SLOW_TIER] = {"memory was on NUMA nodes without CPUs", VICTIM_NONE, 2},
-	[KTSTR_KIND_BENCHMARK] = {"a number that was measured is beyond the test's limit",
-				  VICTIM_MOST_WAITING, 2, true},
+	[KTSTR_KIND_BENCHMARK] = {NULL, VICTIM_MOST_WAITING, 2},
 	[KTSTR_KIND_MONITOR] = {"the guest, seen from outside, was not as it should be", VICTIM_NONE, 2},
-	[KTSTR_KIND_OTHER] = {"the test says that it failed", VICTIM_NONE, 1, true},
+	[KTSTR_KIND_OTHER] = {NULL, VICTIM_NONE, 1},
 };
 
 unsigned summary_badness(enum ktstr_kind kind)
@@ -65,15 +63,14 @@ static void put_what(struct buf *out, const char *indent, const struct result *r
 {
 	AUTO(free) char *ending = kind == KTSTR_KIND_SCHEDULER_DIED ? ending_what(result) : NULL;
 	AUTO(free) char *reason = result_reason(result);
-	const char *what = ending ?: kind_rows[kind].tells_itself ? reason : kind_rows[kind].what;
+	const char *what = ending ?: kind_rows[kind].what ?: reason;
 
 	if (result->outcome.state == KTSTR_ERROR)
-		buf_printf(out, "%swhat:   no verdict: %s\n", indent,
-			   reason);
+		buf_printf(out, "%swhat:   no verdict: %s\n", indent, reason);
 	else if (result->outcome.state == KTSTR_INCONCLUSIVE)
 		buf_printf(out, "%swhat:   no verdict: there was nothing to judge by\n", indent);
 	else
-		buf_printf(out, "%swhat:   %s (%s)\n", indent, what ?: "the test failed",
+		buf_printf(out, "%swhat:   %s (%s)\n", indent, what,
 			   kind_name(kind ? kind : KTSTR_KIND_OTHER));
 }
 
