@@ -100,12 +100,25 @@ static void sources_compare_metric(struct sources_result *result, struct sources
 		sources_differ(result, bpf, metric->name, low, have, high);
 }
 
+/*
+ * What a kernel worker does is behind its name, "kworker/0:1+events" while it does it. A capture by
+ * BPF gives one some work each time that it loads and frees a program.
+ */
+static bool sources_same_name(const char *a, const char *b)
+{
+	size_t len = strcspn(a, "+-");
+
+	if (strncmp(a, "kworker/", strlen("kworker/")) != 0)
+		return strcmp(a, b) == 0;
+	return strcspn(b, "+-") == len && memcmp(a, b, len) == 0;
+}
+
 static void sources_compare_texts(struct sources_doubts *doubts, const struct ctprof_thread *before,
 				  const struct ctprof_thread *bpf, const struct ctprof_thread *after)
 {
-	if (strcmp(bpf->comm, before->comm) != 0 && strcmp(bpf->comm, after->comm) != 0)
+	if (!sources_same_name(bpf->comm, before->comm) && !sources_same_name(bpf->comm, after->comm))
 		sources_doubt(doubts, bpf->tid, "comm");
-	if (strcmp(bpf->pcomm, before->pcomm) != 0 && strcmp(bpf->pcomm, after->pcomm) != 0)
+	if (!sources_same_name(bpf->pcomm, before->pcomm) && !sources_same_name(bpf->pcomm, after->pcomm))
 		sources_doubt(doubts, bpf->tid, "pcomm");
 	if (strcmp(bpf->cgroup, before->cgroup) != 0 && strcmp(bpf->cgroup, after->cgroup) != 0)
 		sources_doubt(doubts, bpf->tid, "cgroup");

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # explore.sh KTSTR RACY BROKEN - `ktstr explore` finds the seeds that show a race, and each of them shows it
-# again, exactly, whenever it is replayed. KTSTR_EXPLORE_SEEDS (12) seeds are explored, and each that
+# again, exactly, whenever it is replayed. KTSTR_EXPLORE_SEEDS (40) seeds are explored, and each that
 # fails is replayed KTSTR_EXPLORE_REPLAYS (2) times. What no seed can change is told once. Prints TAP.
 set -uo pipefail
 ktstr=$1 racy=$2 broken=$3
-seeds=${KTSTR_EXPLORE_SEEDS:-12} replays=${KTSTR_EXPLORE_REPLAYS:-2}
+seeds=${KTSTR_EXPLORE_SEEDS:-40} replays=${KTSTR_EXPLORE_REPLAYS:-2}
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 export KTSTR_RUNS_DIR=$dir/runs
