@@ -33,7 +33,7 @@ int main(int argc, char **argv, char **env)
 		fprintf(file, "arg <%s>\n", argv[i]);
 	for (; *env; env++)
 		fprintf(file, "env <%s>\n", *env);
-	while (ftell(file) >= 0 && (size_t)ftell(file) < size)
+	for (long at = ftell(file); at >= 0 && (size_t)at < size; at++)
 		fputc('x', file);
 	return fclose(file) == 0 ? 0 : 4;
 }
