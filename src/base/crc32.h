@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* crc32.h - the CRC-32 of IEEE 802.3 and zlib, here because the guest half links libc only. */
+/*
+ * crc32.h - the CRC-32 of IEEE 802.3 and zlib. By libdeflate's carry-less multiplication: a table takes
+ * five instructions a byte, and in det those of a request's files are time of the guest.
+ */
 #ifndef BASE_CRC32_H
 #define BASE_CRC32_H
 

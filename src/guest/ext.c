@@ -91,7 +91,8 @@ void ext_programs_to_json(struct json_out *json, const char *key)
 	jout_end(json);
 }
 
-int uevent_open(struct ktstr_error *err)
+/* A socket that wakes at kernel events. */
+static int uevent_open(struct ktstr_error *err)
 {
 	struct sockaddr_nl all = {.nl_family = AF_NETLINK, .nl_groups = 1};
 	AUTO(fd_close) int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
@@ -102,4 +103,13 @@ int uevent_open(struct ktstr_error *err)
 	if (bind(fd, (struct sockaddr *)&all, sizeof(all)) < 0)
 		return error_sys(err, "bind to kernel events");
 	return TAKE_FD(fd);
+}
+
+int ears_open(struct ears *ret_ears, struct ktstr_error *err)
+{
+	ret_ears->uevent_fd = uevent_open(err);
+	if (ret_ears->uevent_fd < 0)
+		return ret_ears->uevent_fd;
+	ret_ears->kmsg_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return ret_ears->kmsg_fd < 0 ? error_sys(err, "open the kernel log") : 0;
 }

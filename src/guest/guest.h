@@ -89,7 +89,6 @@ void timers_release(struct timers *timers);
 /* --- request.c: what the host asked for ------------------------------------------------------------- */
 
 struct request {
-	struct topology topology;
 	struct wire_run run;
 	uint32_t shell;                       /* enum wire_shell; 0: test_argv is a test */
 	struct strings test_argv;
@@ -127,7 +126,13 @@ void ext_read(struct ext_state *ret_state);
 void ext_programs_to_json(struct json_out *json, const char *key);
 void ext_to_json(struct json_out *json, const char *key, const struct ext_state *state);
 
-int uevent_open(struct ktstr_error *err);             /* a socket that wakes at kernel events */
+
+/* Where the kernel tells what happens: opened before a template is taken, so that clones have them. */
+struct ears {
+	int kmsg_fd, uevent_fd;
+};
+
+int ears_open(struct ears *ret_ears, struct ktstr_error *err);
 
 /* --- watchdog.c: a timeout that is not the scheduler's own ------------------------------------------------ */
 
@@ -204,6 +209,7 @@ int disturb_start(uint64_t seed, struct child *ret_child, struct ktstr_error *er
 /* --- watch.c: one run, from the scheduler's start to its end ---------------------------------------------- */
 
 /* Everything that happened is on the card afterwards; only our own failures are returned. */
-int watch_run(struct card *card, const struct request *request, struct ktstr_error *err);
+int watch_run(struct card *card, const struct request *request, const struct ears *ears,
+	      struct ktstr_error *err);
 
 #endif

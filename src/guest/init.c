@@ -23,21 +23,46 @@ static void put_hello(struct card *card, uint64_t boot_ns)
 	card_put(card, WIRE_HELLO, &hello, sizeof(hello));
 }
 
+/* 0: it is the machine that was asked for. */
+static int verify_topology(struct card *card, struct ktstr_error *err)
+{
+	const struct wire_topology *asked = &card->map->topology;
+	const struct topology topology = {
+		.numa_nodes = asked->numa_nodes,
+		.llcs = asked->llcs,
+		.cores_per_llc = asked->cores_per_llc,
+		.threads_per_core = asked->threads_per_core,
+	};
+	AUTO(fd_close) int sys_fd = open("/sys", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = topology_check(&topology, err);
+
+	if (r == 0)
+		r = topology_verify(&topology, sys_fd, err);
+	if (r < 0)
+		card_trouble(card, WIRE_TROUBLE_TOPOLOGY, r, "%s", err->msg);
+	return r;
+}
+
 /*
  * Everything that no request has a say in, up to the doorbell at which a template is taken; clones
  * come out of that doorbell with another card. In det a cold boot rings too, so that it is the same
  * run as a clone, instruction by instruction: only the host knows whether it saves in between.
  */
-static int become_template(struct card *card, uint64_t boot_ns, struct ktstr_error *err)
+static int become_template(struct card *card, uint64_t boot_ns, struct ears *ret_ears, struct ktstr_error *err)
 {
 	bool hold = card->map->flags & WIRE_CARD_HOLD_TIMERS;
 	struct timers timers;
 	int r = machine_prepare(err);
 
+	if (r == 0)
+		r = ears_open(ret_ears, err);
 	if (r < 0) {
 		card_trouble(card, WIRE_TROUBLE_SETUP, r, "%s", err->msg);
 		return r;
 	}
+	r = verify_topology(card, err);
+	if (r < 0)
+		return r;
 	machine_settle();
 	if (!(card->map->flags & WIRE_CARD_TEMPLATE))
 		return 0;
@@ -56,7 +81,6 @@ static int become_template(struct card *card, uint64_t boot_ns, struct ktstr_err
 static int set_up(struct card *card, struct request *ret_request, struct ktstr_error *err)
 {
 	AUTO(request_done) struct request request = {0};
-	AUTO(fd_close) int sys_fd = -1;
 	const char *base = (const char *)card->map;
 	int r;
 
@@ -76,23 +100,17 @@ static int set_up(struct card *card, struct request *ret_request, struct ktstr_e
 			     "%s", err->msg);
 		return r;
 	}
-	sys_fd = open("/sys", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = topology_verify(&request.topology, sys_fd, err);
-	if (r < 0) {
-		card_trouble(card, WIRE_TROUBLE_TOPOLOGY, r, "%s", err->msg);
-		return r;
-	}
 	*ret_request = TAKE(request, (struct request){0});
 	return 0;
 }
 
-static int run(struct card *card, struct ktstr_error *err)
+static int run(struct card *card, const struct ears *ears, struct ktstr_error *err)
 {
 	AUTO(request_done) struct request request = {0};
 	int r = set_up(card, &request, err);
 
 	if (r == 0)
-		r = watch_run(card, &request, err);
+		r = watch_run(card, &request, ears, err);
 	return r;
 }
 
@@ -110,6 +128,7 @@ int main(int argc, char **argv)
 	struct ktstr_error err = {0};
 	uint64_t boot_ns = clock_ns();
 	struct card card;
+	struct ears ears;
 
 	if (getpid() != 1)
 		return watchdog_main(argc, argv);
@@ -121,13 +140,13 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	put_hello(&card, boot_ns);
-	if (become_template(&card, boot_ns, &err) < 0) {
+	if (become_template(&card, boot_ns, &ears, &err) < 0) {
 		fprintf(stderr, "ktstr-init: %s\n", err.msg);
 		card_ring(&card, WIRE_BELL_DONE);
 		reboot(RB_POWER_OFF);
 		return 1;
 	}
-	if (run(&card, &err) < 0)
+	if (run(&card, &ears, &err) < 0)
 		fprintf(stderr, "ktstr-init: %s\n", err.msg);
 	card_ring(&card, WIRE_BELL_DONE);
 	reboot(RB_POWER_OFF);        /* the host resumed us: nothing is left to do */

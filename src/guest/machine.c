@@ -137,31 +137,39 @@ void machine_settle(void)
 	}
 }
 
-int machine_personalize(const struct wire_run *run, struct ktstr_error *err)
+/* random(4): credited entropy goes into the pool at once, and the generator takes it from there. */
+static int seed_pool(const uint8_t entropy[WIRE_ENTROPY_SIZE], struct ktstr_error *err)
 {
 	AUTO(fd_close) int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
 	struct {
 		int bits, bytes;
-		uint8_t data[sizeof(run->entropy)];
-	} pool = {.bits = 8 * (int)sizeof(run->entropy), .bytes = (int)sizeof(run->entropy)};
+		uint8_t data[WIRE_ENTROPY_SIZE];
+	} pool = {.bits = 8 * WIRE_ENTROPY_SIZE, .bytes = WIRE_ENTROPY_SIZE};
+
+	memcpy(pool.data, entropy, sizeof(pool.data));
+	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0 || ioctl(fd, RNDRESEEDCRNG) < 0)
+		return error_sys(err, "seed /dev/urandom");
+	return 0;
+}
+
+int machine_personalize(const struct wire_run *run, struct ktstr_error *err)
+{
+	int r = seed_pool(run->entropy, err);
 	const struct timespec now = {
 		.tv_sec = (time_t)(run->realtime_ns / NS_PER_S),
 		.tv_nsec = (long)(run->realtime_ns % NS_PER_S),
 	};
 
-	memcpy(pool.data, run->entropy, sizeof(run->entropy));
-	/* random(4): credited entropy goes into the pool at once, and the generator takes it from there */
-	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0 || ioctl(fd, RNDRESEEDCRNG) < 0)
-		return error_sys(err, "seed /dev/urandom");
-	if (run->realtime_ns && clock_settime(CLOCK_REALTIME, &now) < 0)
+	if (r == 0 && run->realtime_ns && clock_settime(CLOCK_REALTIME, &now) < 0)
 		return error_sys(err, "set the time of day");
-	return 0;
+	return r;
 }
 
 int machine_prepare(struct ktstr_error *err)
 {
 	const struct rlimit locked = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
 	const struct rlimit files = {.rlim_cur = 65536, .rlim_max = 65536};
+	static const uint8_t no_entropy[WIRE_ENTROPY_SIZE];
 	int r = mount_rows(later, sizeof(later) / sizeof(*later), err);
 
 	if (r < 0)
@@ -170,6 +178,8 @@ int machine_prepare(struct ktstr_error *err)
 	bring_loopback_up();
 	set_knobs();
 	exit_dump_prepare(GUEST_TRACING);
+	/* the pool's first readiness makes the kernel print and change its own code: once a template */
+	(void)seed_pool(no_entropy, NULL);
 	(void)setrlimit(RLIMIT_MEMLOCK, &locked);
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	return 0;

@@ -81,22 +81,6 @@ static int take_file(const char *root, struct sv payload, struct ktstr_error *er
 	return write_file(path, file.mode, sv_skip(payload, file.path_len + 1), err);
 }
 
-static int take_topology(struct sv payload, struct topology *ret_topology, struct ktstr_error *err)
-{
-	struct wire_topology wire;
-
-	if (payload.len != sizeof(wire))
-		return error_set(err, -EBADMSG, "request: a topology of %zu bytes", payload.len);
-	memcpy(&wire, payload.data, sizeof(wire));
-	*ret_topology = (struct topology){
-		.numa_nodes = wire.numa_nodes,
-		.llcs = wire.llcs,
-		.cores_per_llc = wire.cores_per_llc,
-		.threads_per_core = wire.threads_per_core,
-	};
-	return topology_check(ret_topology, err);
-}
-
 static void take_word(struct strings *words, struct sv payload)
 {
 	strings_push(words, xstrndup(payload.data, payload.len));
@@ -107,8 +91,6 @@ static int take(struct request *request, const char *root, uint32_t type, struct
 		struct ktstr_error *err)
 {
 	switch (type) {
-	case WIRE_REQ_TOPOLOGY:
-		return take_topology(payload, &request->topology, err);
 	case WIRE_REQ_FILE:
 		return take_file(root, payload, err);
 	case WIRE_REQ_TEST:
@@ -190,8 +172,6 @@ int request_read(struct sv frames, uint64_t nonce, const char *root, struct requ
 	}
 	if (r < 0)
 		return r;
-	if (request.topology.llcs == 0)
-		return error_set(err, -EBADMSG, "request: no topology");
 	if (request.test_argv.len == 0)
 		return error_set(err, -EBADMSG, "request: no test program");
 	*ret_request = TAKE(request, (struct request){0});

@@ -37,7 +37,8 @@ struct stream {
 struct watch {
 	struct card *card;
 	const struct request *request;
-	int epoll_fd, kmsg_fd, uevent_fd, result_fd;
+	const struct ears *ears;
+	int epoll_fd, result_fd;
 	int terminal_fd;                           /* of a shell, or -1 */
 	struct stream streams[WIRE_STREAM_COUNT];
 	struct child scheduler, test, disturber, wprof, keeper, command;
@@ -74,8 +75,6 @@ static void watch_done(struct watch *watch)
 	fd_close(watch->terminal_fd);
 	fd_close(watch->log_fd);
 	free(watch->disable_trouble);
-	fd_close(watch->kmsg_fd);
-	fd_close(watch->uevent_fd);
 	fd_close(watch->epoll_fd);
 	buf_done(&watch->result_bytes);
 	buf_done(&watch->oom);
@@ -94,11 +93,12 @@ static int listen_to(struct watch *watch, int fd, struct ktstr_error *err)
 }
 
 static int watch_init(struct watch *watch, struct card *card, const struct request *request,
-		      struct ktstr_error *err)
+		      const struct ears *ears, struct ktstr_error *err)
 {
 	*watch = (struct watch){
 		.card = card,
 		.request = request,
+		.ears = ears,
 		.result_fd = -1,
 		.terminal_fd = -1,
 		.log_fd = -1,
@@ -115,16 +115,11 @@ static int watch_init(struct watch *watch, struct card *card, const struct reque
 	};
 	for (int i = 0; i < WIRE_STREAM_COUNT; i++)
 		watch->streams[i] = (struct stream){.fd = -1, .id = (enum wire_stream)i};
-	watch->uevent_fd = -1;
-	watch->kmsg_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	watch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (watch->epoll_fd < 0 || watch->kmsg_fd < 0)
-		return error_sys(err, "watch the kernel log");
-	(void)lseek(watch->kmsg_fd, 0, SEEK_END);
-	watch->uevent_fd = uevent_open(err);
-	if (watch->uevent_fd < 0)
-		return watch->uevent_fd;
-	if (listen_to(watch, watch->kmsg_fd, err) < 0 || listen_to(watch, watch->uevent_fd, err) < 0)
+	if (watch->epoll_fd < 0)
+		return error_sys(err, "epoll_create1");
+	(void)lseek(ears->kmsg_fd, 0, SEEK_END);
+	if (listen_to(watch, ears->kmsg_fd, err) < 0 || listen_to(watch, ears->uevent_fd, err) < 0)
 		return err->code;
 	return 0;
 }
@@ -200,7 +195,7 @@ static void read_kernel_log(struct watch *watch)
 {
 	for (;;) {
 		char record[8192];
-		ssize_t len = read(watch->kmsg_fd, record, sizeof(record));
+		ssize_t len = read(watch->ears->kmsg_fd, record, sizeof(record));
 
 		if (len < 0 && errno == EPIPE)
 			continue;        /* some were overwritten before we came to them */
@@ -214,7 +209,7 @@ static void empty_uevents(struct watch *watch)
 {
 	char event[8192];
 
-	while (recv(watch->uevent_fd, event, sizeof(event), 0) > 0)
+	while (recv(watch->ears->uevent_fd, event, sizeof(event), 0) > 0)
 		;
 }
 
@@ -284,9 +279,9 @@ static void note_test_end(struct watch *watch)
 
 static void dispatch(struct watch *watch, int fd)
 {
-	if (fd == watch->kmsg_fd)
+	if (fd == watch->ears->kmsg_fd)
 		read_kernel_log(watch);
-	else if (fd == watch->uevent_fd)
+	else if (fd == watch->ears->uevent_fd)
 		empty_uevents(watch);
 	else if (fd == watch->result_fd)
 		read_result(watch);
@@ -816,11 +811,12 @@ static void put_scheduler_state(struct watch *watch)
 	card_put(watch->card, WIRE_SCHEDULER_STATE, text.data, text.len);
 }
 
-int watch_run(struct card *card, const struct request *request, struct ktstr_error *err)
+int watch_run(struct card *card, const struct request *request, const struct ears *ears,
+	      struct ktstr_error *err)
 {
 	AUTO(watch_done) struct watch watch;
 	struct wire_done done;
-	int r = watch_init(&watch, card, request, err);
+	int r = watch_init(&watch, card, request, ears, err);
 
 	if (r < 0) {
 		card_trouble(card, WIRE_TROUBLE_SETUP, r, "%s", err->msg);

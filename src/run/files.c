@@ -479,12 +479,6 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 {
 	AUTO(packer_done) struct packer packer = {.request = ret_request, .nonce = config->nonce};
 	const struct test_plan *plan = config->plan;
-	struct wire_topology topology = {
-		.numa_nodes = plan->topology.numa_nodes,
-		.llcs = plan->topology.llcs,
-		.cores_per_llc = plan->topology.cores_per_llc,
-		.threads_per_core = plan->topology.threads_per_core,
-	};
 	struct wire_run run = {
 		.attach_ns = (config->mode == VM_KVM ? ATTACH_NS : ATTACH_EMULATED_NS) +
 			     (config->probes ? PROBES_NS : 0),
@@ -494,7 +488,6 @@ int request_build(const struct request_config *config, struct buf *ret_request,
 	int r;
 
 	ret_request->max = WIRE_CARD_SIZE;
-	put(&packer, WIRE_REQ_TOPOLOGY, &topology, sizeof(topology));
 	r = personalize(config, &run, err);
 	if (r < 0)
 		return r;

@@ -483,7 +483,7 @@ int session_run(const struct session_config *config, struct session *ret_session
 
 	session_init(&session);
 	follow.card.fd = -1;
-	r = card_make(config->request, config->nonce, &follow.card, err);
+	r = card_make(config->request, config->nonce, &config->vm.topology, &follow.card, err);
 	if (r < 0)
 		return r;
 	if (vm.mode == VM_DET && !vm.clone)

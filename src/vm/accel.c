@@ -78,7 +78,7 @@ static int boot_once(const struct kvm_probe_config *config, struct buf *why, str
 	int r;
 
 	wire_put(&request, nonce, WIRE_REQ_END, 0, NULL, 0);
-	r = card_make(sv_bytes(request.data, request.len), nonce, &card, err);
+	r = card_make(sv_bytes(request.data, request.len), nonce, &vm_config.topology, &card, err);
 	if (r < 0)
 		return r;
 	vm_config.card_fd = card.fd;

@@ -43,6 +43,11 @@ unsigned vm_icount_shift(const struct topology *topology)
 	return shift;
 }
 
+/*
+ * What is off changes no scheduling and costs every test: security modules and hardening (half a million
+ * instructions and 1,000 translated blocks of a clone), DAMON's statistics, whose thread wakes up every
+ * 5 ms since Linux 6.17.
+ */
 char *vm_kernel_cmdline(const struct vm_config *config)
 {
 	AUTO(buf_done) struct buf line = {0};
@@ -50,7 +55,8 @@ char *vm_kernel_cmdline(const struct vm_config *config)
 	buf_str(&line, config->verbose ? "loglevel=7 " : "quiet ");
 	buf_str(&line, "console=ttyS0 panic=-1 oops=panic nokaslr mitigations=off "
 		       "cryptomgr.notests random.trust_cpu=on schedstats=enable delayacct "
-		       "initcall_blacklist=jent_mod_init,load_system_certificate_list");
+		       "initcall_blacklist=jent_mod_init,load_system_certificate_list "
+		       "lsm= init_on_alloc=0 hardened_usercopy=off randomize_kstack_offset=off damon_stat.enabled=0");
 	if (config->mode != VM_KVM)
 		/* the emulated TSC and loops are what they are: nothing to calibrate (fact 10) */
 		buf_str(&line, " tsc=reliable no_timer_check lpj=4000000");
@@ -72,6 +78,12 @@ __attribute__((format(printf, 3, 4))) static void option(struct strings *argv, c
 	strings_push(argv, buf_take(&value));
 }
 
+/*
+ * The CPU of an emulated guest. Without `erms` and `fsrm` Linux clears and copies memory by words: QEMU
+ * executes `rep stosb` a byte at a time.
+ */
+#define EMULATED_CPU "max,vendor=GenuineIntel,l3-cache=on,la57=off,erms=off,fsrm=off"
+
 static void put_accelerator(struct strings *argv, const struct vm_config *config)
 {
 	switch (config->mode) {
@@ -81,7 +93,7 @@ static void put_accelerator(struct strings *argv, const struct vm_config *config
 		break;
 	case VM_TCG:
 		option(argv, "-accel", "tcg,thread=multi");
-		option(argv, "-cpu", "max,vendor=GenuineIntel,l3-cache=on,la57=off");
+		option(argv, "-cpu", EMULATED_CPU);
 		break;
 	case VM_DET:
 		option(argv, "-accel", "tcg");
@@ -89,8 +101,7 @@ static void put_accelerator(struct strings *argv, const struct vm_config *config
 		option(argv, "-icount", "shift=%u,sleep=%s,align=off", config->icount_shift,
 		       config->shell ? "on" : "off");
 		option(argv, "-rtc", "base=2026-01-01T00:00:00,clock=vm");
-		option(argv, "-cpu",
-		       "max,vendor=GenuineIntel,l3-cache=on,la57=off,rdrand=off,rdseed=off");
+		option(argv, "-cpu", EMULATED_CPU ",rdrand=off,rdseed=off");
 		break;
 	case VM_MODE_COUNT:
 		assert(!"a mode");

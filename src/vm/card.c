@@ -16,7 +16,8 @@ void card_done(struct card_host *card)
 	*card = (struct card_host){.fd = -1};
 }
 
-int card_make(struct sv request, uint64_t nonce, struct card_host *ret_card, struct ktstr_error *err)
+int card_make(struct sv request, uint64_t nonce, const struct topology *topology, struct card_host *ret_card,
+	      struct ktstr_error *err)
 {
 	AUTO(card_done) struct card_host card = {.fd = -1, .nonce = nonce};
 	uint64_t end = WIRE_REQUEST_OFFSET + request.len;
@@ -44,6 +45,12 @@ int card_make(struct sv request, uint64_t nonce, struct card_host *ret_card, str
 	card.map->size = WIRE_CARD_SIZE;
 	card.map->request_len = request.len;
 	card.map->log_offset = card.log_offset;
+	card.map->topology = (struct wire_topology){
+		.numa_nodes = topology->numa_nodes,
+		.llcs = topology->llcs,
+		.cores_per_llc = topology->cores_per_llc,
+		.threads_per_core = topology->threads_per_core,
+	};
 	*ret_card = TAKE(card, ((struct card_host){.fd = -1}));
 	return 0;
 }

@@ -132,7 +132,7 @@ static int boot_into(const struct template_config *config, const char *dir, stru
 	int r;
 
 	wire_put(&request, 1, WIRE_REQ_END, 0, NULL, 0);
-	r = card_make(sv_bytes(request.data, request.len), 1, &card, err);
+	r = card_make(sv_bytes(request.data, request.len), 1, &vm_config.topology, &card, err);
 	if (r < 0)
 		return r;
 	card.map->flags = WIRE_CARD_TEMPLATE | (config->vm->mode == VM_DET ? WIRE_CARD_HOLD_TIMERS : 0);

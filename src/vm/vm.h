@@ -202,7 +202,8 @@ struct card_host {
 };
 
 /* A card with this request (frames up to WIRE_REQ_END). -E2BIG: its files do not fit on the card. */
-int card_make(struct sv request, uint64_t nonce, struct card_host *ret_card, struct ktstr_error *err);
+int card_make(struct sv request, uint64_t nonce, const struct topology *topology, struct card_host *ret_card,
+	      struct ktstr_error *err);
 void card_done(struct card_host *card);
 DEFINE_AUTO_DONE(struct card_host, card_done)
 

@@ -39,7 +39,7 @@
 
 #include "base/base.h"
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 #define WIRE_CARD_MAGIC 0x4452434b5254534bull      /* "KSTRKCRD" */
 #define WIRE_CARD_SIZE (256ull << 20)
 #define WIRE_CARD_TEMPLATE 1u                      /* ring WIRE_BELL_TEMPLATE before reading the request */
@@ -57,8 +57,14 @@
 #define WIRE_STEPS_MAX (64u << 20)
 #define WIRE_TRACER "/bin/ktstr-guest-tracer"
 
+#define WIRE_ENTROPY_SIZE 32                       /* as much as the kernel's generator wants to be ready */
+
 #define WIRE_DOORBELL_PORT 0x505
 #define WIRE_DOORBELL_VALUE 1
+
+struct wire_topology {
+	uint32_t numa_nodes, llcs, cores_per_llc, threads_per_core;
+};
 
 struct wire_card {
 	uint64_t magic;
@@ -72,8 +78,10 @@ struct wire_card {
 	/* the one thing that the host changes while the guest runs, for a shell: see wire_window() */
 	_Atomic uint32_t window;
 	uint32_t reserved;
+	/* what the machine should be: of a template and its clones the same, so looked at once a template */
+	struct wire_topology topology;
 };
-static_assert(sizeof(struct wire_card) == 64, "the guest may have been built yesterday");
+static_assert(sizeof(struct wire_card) == 80, "the guest may have been built yesterday");
 
 struct wire_frame {
 	uint32_t magic;
@@ -93,8 +101,7 @@ static inline uint32_t wire_window(uint16_t rows, uint16_t columns)
 
 enum wire_type {
 	/* host to guest */
-	WIRE_REQ_TOPOLOGY = 1,        /* struct wire_topology */
-	WIRE_REQ_FILE,                /* struct wire_file, path, NUL, content */
+	WIRE_REQ_FILE = 1,            /* struct wire_file, path, NUL, content */
 	WIRE_REQ_TEST,                /* one argv word of the test program each, in order */
 	WIRE_REQ_TEST_ENV,            /* "NAME=value" */
 	WIRE_REQ_SCHEDULER,           /* one argv word of the scheduler each; none: EEVDF */
@@ -176,10 +183,6 @@ enum wire_trouble_code {
 	WIRE_TROUBLE_OUT_OF_MEMORY,           /* the kernel killed something of ours */
 };
 
-struct wire_topology {
-	uint32_t numa_nodes, llcs, cores_per_llc, threads_per_core;
-};
-
 struct wire_file {
 	uint32_t mode;
 	uint32_t path_len;                /* without the NUL that follows it */
@@ -191,7 +194,7 @@ struct wire_run {
 	uint64_t test_ns;                 /* from the body's start to its result; a shell's: UINT64_MAX, no end */
 	uint64_t realtime_ns;             /* CLOCK_REALTIME to set; 0: leave it */
 	uint64_t disturb_seed;            /* 0: no disturber */
-	uint8_t entropy[32];              /* for the kernel's random pool */
+	uint8_t entropy[WIRE_ENTROPY_SIZE];    /* for the kernel's random pool */
 };
 static_assert(sizeof(struct wire_run) == 64, "the guest may have been built yesterday");
 

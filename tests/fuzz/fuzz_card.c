@@ -11,6 +11,8 @@
 
 #define FUZZ_LOG_MAX (1u << 20)
 
+static const struct topology fuzz_machine = {1, 1, 2, 1};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_card_frame(const struct card_host *card, const struct wire_frame *frame,
@@ -56,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(&claimed, data, sizeof(claimed));
 	data += sizeof(claimed);
 	size -= sizeof(claimed);
-	if (card_make(sv_of(""), FUZZ_NONCE, &card, NULL) < 0)
+	if (card_make(sv_of(""), FUZZ_NONCE, &fuzz_machine, &card, NULL) < 0)
 		abort();
 	log = (char *)card.map + card.log_offset;
 	memcpy(log, data, size);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Property: whatever the request, nothing outside its root is touched; and one that is accepted names
- * a program and a machine that can be. The bytes are a list of frames: type, length and payload of
- * each; what is no frame at all is for fuzz_wire.c.
+ * a program. The bytes are a list of frames: type, length and payload of each; what is no frame at all
+ * is for fuzz_wire.c.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -100,10 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			 &err);
 	assert(r <= 0);
 	assert(r == 0 || (err.code == r && err.msg[0]));
-	if (r == 0) {
-		assert(request.test_argv.len > 0);
-		assert(topology_check(&request.topology, NULL) == 0);
-	}
+	assert(r < 0 || request.test_argv.len > 0);
 	check_nothing_outside();
 	r = tree_remove(request_root, NULL);
 	assert(r == 0);

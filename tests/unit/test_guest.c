@@ -79,13 +79,6 @@ static void put_file(struct buf *frames, const char *path, const char *content)
 	wire_put(frames, NONCE, WIRE_REQ_FILE, 0, payload.data, (uint32_t)payload.len);
 }
 
-static void put_topology(struct buf *frames)
-{
-	struct wire_topology topology = {1, 1, 2, 1};
-
-	wire_put(frames, NONCE, WIRE_REQ_TOPOLOGY, 0, &topology, sizeof(topology));
-}
-
 static int read_frames(const struct buf *frames, const char *root, struct request *request,
 		       struct ktstr_error *err)
 {
@@ -260,7 +253,6 @@ TEST(a_request_leaves_its_files_and_words)
 	struct stat st;
 
 	CHECK(mkdtemp(root));
-	put_topology(&frames);
 	put_file(&frames, "/a/b/prog", "content");
 	wire_put(&frames, NONCE, WIRE_REQ_TEST, 0, "/a/b/prog", 9);
 	wire_put(&frames, NONCE, WIRE_REQ_TEST, 0, "x y", 3);
@@ -272,7 +264,6 @@ TEST(a_request_leaves_its_files_and_words)
 		fail_msg("%s", err.msg);
 	CHECK_EQ(request.test_argv.len, 2);
 	CHECK_STR(request.test_argv.at[1], "x y");
-	CHECK_EQ(request.topology.cores_per_llc, 2);
 	CHECK_EQ(request.scheduler_argv.len, 0);
 	CHECK_EQ(request.sysctls.len, 1);
 	CHECK_STR(request.sysctls.at[0], "a.b=1 2");
@@ -404,7 +395,6 @@ TEST(a_watchdog_is_taken_whole_or_refused)
 		AUTO(request_done) struct request request = {0};
 		bool whole = len == sizeof(watchdog);
 
-		put_topology(&frames);
 		wire_put(&frames, NONCE, WIRE_REQ_WATCHDOG, 0, &watchdog, len);
 		wire_put(&frames, NONCE, WIRE_REQ_TEST, 0, "/bin/sh", 7);
 		wire_put(&frames, NONCE, WIRE_REQ_END, 0, NULL, 0);
@@ -420,7 +410,6 @@ TEST(a_shell_is_of_a_kind_that_we_know)
 		AUTO(request_done) struct request request = {0};
 		bool known = kind == WIRE_SHELL_COMMAND || kind == WIRE_SHELL_TERMINAL;
 
-		put_topology(&frames);
 		wire_put(&frames, NONCE, WIRE_REQ_SHELL, 0, &kind, sizeof(kind));
 		wire_put(&frames, NONCE, WIRE_REQ_TEST, 0, "/bin/sh", 7);
 		wire_put(&frames, NONCE, WIRE_REQ_END, 0, NULL, 0);
@@ -435,7 +424,6 @@ TEST(a_request_that_is_not_whole_says_what_is_missing)
 	AUTO(request_done) struct request request = {0};
 	struct ktstr_error err = {0};
 
-	put_topology(&frames);
 	CHECK_EQ(read_frames(&frames, "", &request, &err), -EBADMSG);
 	CHECK_STR(err.msg, "request: it ends before its last frame");
 	wire_put(&frames, NONCE, WIRE_REQ_END, 0, NULL, 0);

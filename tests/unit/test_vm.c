@@ -332,6 +332,8 @@ TEST(qmp_silence_ends_at_the_deadline)
 
 /* --- the card: the guest is hostile ------------------------------------------------------------------------ */
 
+static const struct topology machine = {1, 1, 2, 1};
+
 static void guest_writes(struct card_host *card, const void *bytes, size_t len, uint64_t claims)
 {
 	memcpy((char *)card->map + card->log_offset, bytes, len);
@@ -345,7 +347,7 @@ TEST(frames_of_the_guest_arrive_in_order)
 	struct wire_frame frame;
 	struct sv payload;
 
-	CHECK_EQ(card_make(sv_of("request"), 9, &card, NULL), 0);
+	CHECK_EQ(card_make(sv_of("request"), 9, &machine, &card, NULL), 0);
 	CHECK_EQ(card_next(&card, &frame, &payload, NULL), 0);
 	wire_put(&frames, 9, WIRE_OUTPUT, 1, "one", 3);
 	wire_put(&frames, 9, WIRE_OUTPUT, 2, "two", 3);
@@ -367,7 +369,7 @@ TEST(a_log_that_claims_more_than_there_is_is_refused)
 	struct wire_frame frame;
 	struct sv payload;
 
-	CHECK_EQ(card_make(sv_of("request"), 9, &card, NULL), 0);
+	CHECK_EQ(card_make(sv_of("request"), 9, &machine, &card, NULL), 0);
 	wire_put(&frames, 9, WIRE_OUTPUT, 1, "one", 3);
 	guest_writes(&card, frames.data, frames.len, UINT64_MAX);
 	CHECK_EQ(card_next(&card, &frame, &payload, &err), -EBADMSG);
@@ -389,7 +391,7 @@ TEST(a_request_that_fills_the_card_is_refused)
 	struct ktstr_error err = {0};
 	struct sv huge = {.data = "", .len = WIRE_CARD_SIZE - WIRE_LOG_SIZE_MIN};
 
-	CHECK_EQ(card_make(huge, 9, &card, &err), -E2BIG);
+	CHECK_EQ(card_make(huge, 9, &machine, &card, &err), -E2BIG);
 	CHECK_STR(err.msg, "the files that this test takes into the guest are 240 MiB; 239 MiB fit");
 }
 
