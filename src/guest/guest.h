@@ -126,7 +126,6 @@ void ext_read(struct ext_state *ret_state);
 void ext_programs_to_json(struct json_out *json, const char *key);
 void ext_to_json(struct json_out *json, const char *key, const struct ext_state *state);
 
-
 /* Where the kernel tells what happens: opened before a template is taken, so that clones have them. */
 struct ears {
 	int kmsg_fd, uevent_fd;
