@@ -44,7 +44,7 @@ unsigned vm_icount_shift(const struct topology *topology)
 }
 
 /*
- * What is off changes no scheduling and costs every test: security modules and hardening (half a million
+ * What is off changes no scheduling and costs every test: security modules and hardening (2 million
  * instructions and 1,000 translated blocks of a clone), DAMON's statistics, whose thread wakes up every
  * 5 ms since Linux 6.17.
  */

@@ -85,6 +85,14 @@ KTSTR_QEMU=/bin/true refused 3 '/bin/true is no QEMU: --version says' test "${qu
 check "and a program that is none" $?
 KTSTR_QEMU=$work/nothing refused 3 'no QEMU' test "${quick[@]}"
 check "a QEMU that is not there is named" $?
+cat >"$work/other-machine" <<'EOF'
+#!/bin/bash
+exec qemu-system-x86_64 "${@/sockets=1,cores=2/sockets=2,cores=1}"
+EOF
+chmod +x "$work/other-machine"
+KTSTR_QEMU=$work/other-machine refused 3 \
+	'the guest is not the machine that was asked for: CPU 0: sharing its L3: 0 in the guest, 0-1 asked for' test "${cold[@]}"
+check "a machine of another shape is no place for a test" $?
 
 # --- what comes out -------------------------------------------------------------------------------
 run test "${quick[@]}"
