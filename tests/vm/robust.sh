@@ -85,14 +85,6 @@ KTSTR_QEMU=/bin/true refused 3 '/bin/true is no QEMU: --version says' test "${qu
 check "and a program that is none" $?
 KTSTR_QEMU=$work/nothing refused 3 'no QEMU' test "${quick[@]}"
 check "a QEMU that is not there is named" $?
-cat >"$work/other-machine" <<'EOF'
-#!/bin/bash
-exec qemu-system-x86_64 "${@/sockets=1,cores=2/sockets=2,cores=1}"
-EOF
-chmod +x "$work/other-machine"
-KTSTR_QEMU=$work/other-machine refused 3 \
-	'the guest is not the machine that was asked for: CPU 0: sharing its L3: 0 in the guest, 0-1 asked for' test "${cold[@]}"
-check "a machine of another shape is no place for a test" $?
 
 # --- what comes out -------------------------------------------------------------------------------
 run test "${quick[@]}"
@@ -168,6 +160,15 @@ check "a QEMU that was killed is an error that says so" $?
 KTSTR_BOOT_TIMEOUT_S=1 run test "${cold[@]}"
 [ "$status" = 3 ] && says "stage boot did not end within 1 s" && says "init never spoke" && no_qemu
 check "a boot that takes too long is named with its stage" $?
+
+cat >"$work/other-machine" <<'EOF'
+#!/bin/bash
+exec qemu-system-x86_64 "${@/sockets=1,cores=2/sockets=2,cores=1}"
+EOF
+chmod +x "$work/other-machine"
+KTSTR_QEMU=$work/other-machine refused 3 \
+	'the guest is not the machine that was asked for: CPU 0: sharing its L3: 0 in the guest, 0-1 asked for' test "${cold[@]}"
+check "a machine of another shape is no place for a test" $?
 
 if unshare -m true 2>/dev/null; then
 	mkdir "$work/tiny"
