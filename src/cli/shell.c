@@ -35,6 +35,8 @@ static const char help_text[] =
 	"      --exec CMD              no terminal: run `sh -c CMD` and leave with its exit status; its\n"
 	"                              stdout and stderr are ours\n"
 	"      --exec-timeout S        what CMD may take, in seconds of the guest (default 120)\n"
+	"      --dmesg                 what the guest's kernel prints, on stderr. A clone has booted already:\n"
+	"                              with --no-template the boot is there, too\n"
 	"  -m, --mode MODE             kvm, tcg, det, auto, as for `ktstr test`. In det --exec is the same\n"
 	"                              on every run; what is typed is not, it comes at host times\n"
 	"      --no-template           boot from cold instead of cloning a booted guest\n\n"
@@ -51,6 +53,7 @@ enum {
 	OPT_SCHEDULER_ARG,
 	OPT_EXEC,
 	OPT_EXEC_TIMEOUT,
+	OPT_DMESG,
 	OPT_NO_TEMPLATE,
 };
 
@@ -66,6 +69,7 @@ static const struct option long_options[] = {
 	{"scheduler-arg", required_argument, NULL, OPT_SCHEDULER_ARG},
 	{"exec", required_argument, NULL, OPT_EXEC},
 	{"exec-timeout", required_argument, NULL, OPT_EXEC_TIMEOUT},
+	{"dmesg", no_argument, NULL, OPT_DMESG},
 	{"mode", required_argument, NULL, 'm'},
 	{"no-template", no_argument, NULL, OPT_NO_TEMPLATE},
 	{"help", no_argument, NULL, 'h'},
@@ -77,7 +81,7 @@ struct options {
 	const char *program, *command, *scheduler;
 	struct strings includes, scheduler_args;
 	uint32_t command_s;
-	bool help;
+	bool dmesg, help;
 };
 
 static void options_done(struct options *options)
@@ -125,6 +129,9 @@ static int take_option(int option, struct options *options)
 	case OPT_EXEC_TIMEOUT:
 		if (sv_u32(sv_of(optarg), 86400, &options->command_s) < 0 || options->command_s == 0)
 			return cli_usage("shell", "--exec-timeout %s: seconds from 1 to 86400", optarg);
+		return 0;
+	case OPT_DMESG:
+		options->dmesg = options->drive.verbose = true;
 		return 0;
 	case 'm':
 		return drive_take_option('m', &options->drive);
@@ -274,6 +281,16 @@ static void on_output(void *arg, enum wire_stream stream, struct sv bytes)
 	}
 }
 
+/* The serial console's lines end with CR LF, as a terminal in raw mode wants them. */
+static void on_console(void *arg, struct sv bytes)
+{
+	const struct front *front = arg;
+
+	while (front->command && bytes.len)
+		on_output(arg, WIRE_STDERR, sv_split(&bytes, '\r'));
+	on_output(arg, WIRE_STDERR, bytes);
+}
+
 /* What a shell finds in its environment besides PATH and the like; ends with NULL. */
 static void put_terminal_env(struct strings *env)
 {
@@ -300,6 +317,7 @@ static int run_shell(const struct options *options, const struct run_config *con
 		.window = window,
 		.on_begin = on_begin,
 		.on_output = on_output,
+		.on_console = options->dmesg ? on_console : NULL,
 		.arg = &front,
 	};
 	int ends[2], r;

@@ -219,6 +219,7 @@ struct shell {                        /* all borrowed */
 	const _Atomic uint32_t *window;              /* of the terminal, as of wire_window() */
 	void (*on_begin)(void *arg);                 /* it runs now */
 	void (*on_output)(void *arg, enum wire_stream stream, struct sv bytes);
+	void (*on_console)(void *arg, struct sv bytes);        /* the kernel printed this; NULL: not asked for */
 	void *arg;
 };
 

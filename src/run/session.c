@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "run/run.h"
 
@@ -42,6 +43,7 @@ struct follow {
 	struct card_host card;
 	struct vm *vm;
 	int trace_fd;           /* of config->trace_stream, or -1 */
+	int console_fd;         /* -1: not opened yet */
 	uint64_t trace_bytes;
 	uint64_t heard_ns;      /* guest time of the last frame */
 	int bell;               /* of the doorbell frame that was the last one so far, or -1 */
@@ -53,6 +55,7 @@ static void follow_done(struct follow *follow)
 {
 	vm_free(follow->vm);
 	fd_close(follow->trace_fd);
+	fd_close(follow->console_fd);
 	card_done(&follow->card);
 }
 DEFINE_AUTO_DONE(struct follow, follow_done)
@@ -427,6 +430,22 @@ static void show_window(struct follow *follow)
 		atomic_store_explicit(&follow->card.map->window, *shell->window, memory_order_relaxed);
 }
 
+/* What the kernel has printed since the last time, for a shell that wants to see it. */
+static void show_console(struct follow *follow)
+{
+	const struct shell *shell = follow->config->shell;
+	AUTO(free) char *path = console_path(follow->config);
+	char bytes[4096];
+	ssize_t len;
+
+	if (!shell || !shell->on_console)
+		return;
+	if (follow->console_fd < 0)
+		follow->console_fd = open(path, O_RDONLY | O_CLOEXEC);
+	while ((len = read(follow->console_fd, bytes, sizeof(bytes))) > 0)
+		shell->on_console(shell->arg, (struct sv){bytes, (size_t)len});
+}
+
 /* One round; 1 when the session has ended. */
 static int step(struct follow *follow, struct ktstr_error *err)
 {
@@ -439,6 +458,7 @@ static int step(struct follow *follow, struct ktstr_error *err)
 	if (r < 0)
 		return r;
 	show_window(follow);
+	show_console(follow);
 	if (read_card(follow, &nonsense) < 0)
 		return end_with(follow, SESSION_NONSENSE, xstrdup(nonsense.msg));
 	switch (event) {
@@ -475,7 +495,7 @@ int session_run(const struct session_config *config, struct session *ret_session
 {
 	AUTO(session_done) struct session session;
 	AUTO(follow_done) struct follow follow = {.config = config, .session = &session, .bell = -1,
-						    .trace_fd = -1};
+						    .trace_fd = -1, .console_fd = -1};
 	AUTO(free) char *path = console_path(config);
 	struct vm_config vm = config->vm;
 	uint64_t began = clock_ns();

@@ -63,6 +63,13 @@ check "a busybox that is not there is named" $?
 says 'install the package busybox-static'
 check "without a busybox, the package to install is named" $?
 
+shell 0 --dmesg --exec 'echo "from the kernel" >/dev/kmsg; echo from the command' &&
+	out_is 'from the command' && grep -q '^\[ *[0-9.]*\] from the kernel$' "$work/err"
+check "--dmesg puts the kernel's lines on stderr" $?
+shell 3 --dmesg --no-template --exec 'echo c >/proc/sysrq-trigger' && says 'Linux version' &&
+	grep -q '^\[ *[0-9.]*\] sysrq: Trigger a crash$' "$work/err"
+check "with --no-template from its first to its last" $?
+
 "$terminal" "$ktstr" >"$work/tap" 2>"$work/err"
 status=$?
 while read -r line; do        # its lines "ok WORDS" and "not ok WORDS", numbered on
