@@ -102,6 +102,7 @@ static const struct field cgroup_fields[] = {
 	{"page_locality", FIELD_REAL},
 	{"cross_node_migration_ratio", FIELD_REAL},
 	{"slow_tier_ratio", FIELD_REAL},
+	{"weight_shortfall_pct", FIELD_REAL},
 	{NULL, FIELD_TEXT},
 };
 

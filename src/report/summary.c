@@ -94,7 +94,27 @@ static double score(enum victim victim, const json_t *worker)
 	return 0;
 }
 
-static const json_t *find_victim(enum victim victim, const json_t *workers)
+/* The cgroup that is furthest below what its weight gives it; NULL: none is. */
+static const json_t *shortest_cgroup(const struct result *result)
+{
+	const json_t *cgroups = json_object_get(result->outcome.stats, "cgroups"), *worst = NULL;
+
+	for (size_t i = 0; i < json_array_size(cgroups); i++) {
+		const json_t *cgroup = json_array_get(cgroups, i);
+
+		if (number_at(cgroup, "weight_shortfall_pct") > number_at(worst, "weight_shortfall_pct"))
+			worst = cgroup;
+	}
+	return worst;
+}
+
+static bool is_in(const json_t *worker, const json_t *cgroup)
+{
+	return !cgroup || json_equal(json_object_get(worker, "cgroup"), json_object_get(cgroup, "name"));
+}
+
+/* cgroup: of its workers only; NULL: of all. */
+static const json_t *find_victim(enum victim victim, const json_t *workers, const json_t *cgroup)
 {
 	const json_t *worst = NULL;
 
@@ -103,6 +123,8 @@ static const json_t *find_victim(enum victim victim, const json_t *workers)
 	for (size_t i = 0; i < json_array_size(workers); i++) {
 		const json_t *worker = json_array_get(workers, i);
 
+		if (!is_in(worker, cgroup))
+			continue;
 		if (!worst || score(victim, worker) > score(victim, worst))
 			worst = worker;
 	}
@@ -148,8 +170,9 @@ static void put_idle_cpus(struct buf *out, const struct result *result)
 		buf_printf(out, "CPU %s mostly idle; ", cpus);
 }
 
+/* short_cgroup: the worker's, when that had too little for its weight; or NULL */
 static void put_where(struct buf *out, const char *indent, const struct result *result,
-		      enum ktstr_kind kind, const json_t *worker)
+		      enum ktstr_kind kind, const json_t *worker, const json_t *short_cgroup)
 {
 	AUTO(free) char *cgroup = one_line(json_string_value(json_object_get(worker, "cgroup")));
 	AUTO(free) char *cpus = one_line(json_string_value(json_object_get(worker, "cpus")));
@@ -159,8 +182,11 @@ static void put_where(struct buf *out, const char *indent, const struct result *
 	buf_printf(out, "%swhere:  ", indent);
 	if (kind == KTSTR_KIND_IDLE_WHILE_WAITING)
 		put_idle_cpus(out, result);
-	buf_printf(out, "cgroup %s, worker %.0f (tid %.0f)", cgroup,
-		   number_at(worker, "index"), number_at(worker, "tid"));
+	buf_printf(out, "cgroup %s, ", cgroup);
+	if (short_cgroup)
+		buf_printf(out, "short of its weight's share by %.0f points; ",
+			   number_at(short_cgroup, "weight_shortfall_pct"));
+	buf_printf(out, "worker %.0f (tid %.0f)", number_at(worker, "index"), number_at(worker, "tid"));
 	if (kind == KTSTR_KIND_STUCK)
 		buf_printf(out, ", on CPU %.0f", number_at(worker, "max_gap_cpu"));
 	else if (*cpus)
@@ -216,13 +242,14 @@ void put_summary(struct buf *out, const char *indent, const struct result *resul
 	AUTO(free) char *command = one_line(result->repeat_command);
 	enum ktstr_kind kind = worst_kind(result);
 	enum ktstr_kind place = kind_of_place(result, kind);
-	const json_t *worker = find_victim(kind_rows[place].victim, result->outcome.workers);
+	const json_t *short_cgroup = place == KTSTR_KIND_UNFAIR ? shortest_cgroup(result) : NULL;
+	const json_t *worker = find_victim(kind_rows[place].victim, result->outcome.workers, short_cgroup);
 
 	buf_printf(out, "%sBUG SUMMARY\n", indent);
 	put_what(out, deeper, result, kind);
 	if (result->outcome.state == KTSTR_FAIL) {
 		if (kind != KTSTR_KIND_SCHEDULER_DIED || !put_ending_place(out, deeper, result))
-			put_where(out, deeper, result, place, worker);
+			put_where(out, deeper, result, place, worker, short_cgroup);
 		put_since(out, deeper, result, place, worker);
 	}
 	if (*command)

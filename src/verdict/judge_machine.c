@@ -135,6 +135,19 @@ static bool is_first_sibling(const struct competitors *all, const struct competi
 	return true;
 }
 
+/* Reports say who was wronged: the one that got too little, not the one that took it. */
+static void note_shortfall(struct ktstr_verdict *verdict, const char *name, double points)
+{
+	struct cgroup_stats *last = NULL;
+
+	vec_each(stats, &verdict->cgroups) {
+		if (strcmp(stats->name, name) == 0)
+			last = stats;        /* of this window: an earlier one may have had its like */
+	}
+	if (last && points > 0)
+		last->weight_shortfall_pct = points;
+}
+
 static void judge_siblings(struct ktstr_verdict *verdict, const struct competitors *siblings,
 			   double limit)
 {
@@ -150,13 +163,15 @@ static void judge_siblings(struct ktstr_verdict *verdict, const struct competito
 		double had_pct = ratio_of((double)competitor->ran_ns, ran) * 100;
 		double error = had_pct > fair_pct[i] ? had_pct - fair_pct[i] : fair_pct[i] - had_pct;
 
-		if (error > limit)
-			ktstr_verdict_fail(verdict, KTSTR_KIND_UNFAIR,
-					   "%s: had %.0f%% of the CPU time among %zu cgroups; by its "
-					   "weight of %u it is %.0f%% (%.0f points off, threshold "
-					   "%.10g)",
-					   competitor->name, had_pct, siblings->len,
-					   competitor->weight, fair_pct[i], error, limit);
+		if (error <= limit)
+			continue;
+		note_shortfall(verdict, competitor->name, fair_pct[i] - had_pct);
+		ktstr_verdict_fail(verdict, KTSTR_KIND_UNFAIR,
+				   "%s: had %.0f%% of the CPU time among %zu cgroups; by its "
+				   "weight of %u it is %.0f%% (%.0f points off, threshold "
+				   "%.10g)",
+				   competitor->name, had_pct, siblings->len, competitor->weight,
+				   fair_pct[i], error, limit);
 	}
 }
 

@@ -128,6 +128,7 @@ struct cgroup_stats {
 	double wake_us_p99, wake_us_median, wake_cv, wake_tail_ratio;
 	double migration_ratio, iterations_per_worker;
 	double page_locality, cross_node_migration_ratio, slow_tier_ratio;
+	double weight_shortfall_pct;  /* points of CPU time that its weight gives it and it did not have */
 };
 DEFINE_VEC(cgroup_stats_list, struct cgroup_stats, vec_keep)
 

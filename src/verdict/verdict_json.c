@@ -98,6 +98,7 @@ static void put_cgroup(struct json_out *json, const struct cgroup_stats *stats)
 	jout_real(json, "page_locality", stats->page_locality);
 	jout_real(json, "cross_node_migration_ratio", stats->cross_node_migration_ratio);
 	jout_real(json, "slow_tier_ratio", stats->slow_tier_ratio);
+	jout_real(json, "weight_shortfall_pct", stats->weight_shortfall_pct);
 	jout_end(json);
 }
 

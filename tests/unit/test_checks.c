@@ -653,6 +653,9 @@ TEST(cgroups_get_the_share_that_their_weight_gives_them)
 	CHECK_STR(bad.details.at[1].text,
 		  "heavy: had 50% of the CPU time among 2 cgroups; by its weight of 400 it is 80% (30 "
 		  "points off, threshold 10)");
+	CHECK(good.cgroups.at[1].weight_shortfall_pct == 0);        /* at the limit is no finding */
+	CHECK(bad.cgroups.at[0].weight_shortfall_pct == 0);         /* it had too much */
+	CHECK(bad.cgroups.at[1].weight_shortfall_pct == 30);
 }
 
 TEST(nobody_is_owed_more_than_it_wanted)

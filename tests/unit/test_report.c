@@ -637,6 +637,23 @@ TEST(idle_cpus_are_named_where_workers_waited)
 	CHECK_HAS(text, "      where:  CPU 2-3 mostly idle; cgroup cg_0, worker 2 (tid 7), which ran on CPU 0; ran 0 ms,");
 }
 
+TEST(who_had_too_little_for_its_weight_is_named_not_who_took_it)
+{
+	AUTO(results_done) struct results results = {0};
+	struct result *failed = results_push(&results, result_of("shares", KTSTR_FAIL));
+	AUTO(free) char *text = NULL;
+
+	say(failed, KTSTR_KIND_UNFAIR, "heavy: had 50% of the CPU time");
+	failed->outcome.stats = json_loads("{\"cgroups\":[{\"name\":\"light\",\"weight_shortfall_pct\":0},"
+					   "{\"name\":\"heavy\",\"weight_shortfall_pct\":30.2}]}", 0, NULL);
+	failed->outcome.workers = json_loads("[{\"cgroup\":\"light\",\"index\":0,\"tid\":7,\"cpu_ns\":1,\"wall_ns\":9},"
+					     "{\"cgroup\":\"heavy\",\"index\":0,\"tid\":8,\"cpu_ns\":5,\"wall_ns\":9},"
+					     "{\"cgroup\":\"heavy\",\"index\":1,\"tid\":9,\"cpu_ns\":4,\"wall_ns\":9}]",
+					     0, NULL);
+	text = render(REPORT_PRETTY, &results, false);
+	CHECK_HAS(text, "      where:  cgroup heavy, short of its weight's share by 30 points; worker 1 (tid 9); ran 0 ms,");
+}
+
 /* --- how a scheduler ended ------------------------------------------------------------------- */
 
 #define DISABLED(reason, message)                                                                  \

@@ -940,7 +940,7 @@ TEST(a_verdict_as_json_has_all_fields)
 		  "\"wake_us_p99\":2.5,\"wake_us_median\":2.5,\"wake_cv\":0.25,"
 		  "\"wake_tail_ratio\":1,\"migration_ratio\":4.6116860184273879e+18,"
 		  "\"iterations_per_worker\":4,\"page_locality\":0,"
-		  "\"cross_node_migration_ratio\":0,\"slow_tier_ratio\":0}],"
+		  "\"cross_node_migration_ratio\":0,\"slow_tier_ratio\":0,\"weight_shortfall_pct\":0}],"
 		  "\"totals\":{\"total_workers\":1,\"total_cpus\":2,"
 		  "\"total_migrations\":9223372036854775807,\"total_iterations\":4,"
 		  "\"worst_spread\":0,\"worst_gap_ms\":2.5,\"worst_gap_cpu\":1,"
