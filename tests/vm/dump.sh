@@ -8,6 +8,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/one_run.sh"
 # the names under which broken.c declares the fixture
 for name in STARVER STALLER QUITTER; do
 	export "KTSTR_SCHEDULER_BIN_$name=$KTSTR_SCHEDULER"
@@ -17,20 +18,16 @@ said() {
 	tail -n 20 "$work/out" "$work/err" 2>/dev/null
 	[ -n "${dump:-}" ] && [ -s "$dump" ] && jq -c 'del(.maps, .vcpu_regs)' "$dump" | cut -c1-3000
 }
-run() { # status, arguments: output in $work/out, the dump's path in $dump, the test's directory in $dir
-	local want=$1 have
-	shift
-	rm -rf "$work/runs"
-	timeout 600 "$ktstr" test "$@" >"$work/out" 2>"$work/err" </dev/null
-	have=$?
-	dir=$(echo "$work"/runs/*/001-*)
+run_dumped() { # status, arguments: the dump's path in $dump
+	local status
+	run "$1" test "${@:2}"
+	status=$?
 	dump=$(echo "$dir"/*.failure-dump.json)
-	[ "$have" = "$want" ]
+	return $status
 }
-says() { grep -qE -- "$1" "$work/out"; }
 holds() { jq -e "$@" "$dump" >/dev/null 2>>"$work/err"; }
 
-run 3 -m det --exact spins_and_hangs "$dumped" && [ -s "$dump" ] &&
+run_dumped 3 -m det --exact spins_and_hangs "$dumped" && [ -s "$dump" ] &&
 	holds '.schema == "single" and .is_placeholder == false and .problems == []'
 check "det: a body that hangs is looked at" $?
 spins=$(sed -n 's/^spins //p' "$dir/stdout.log" | jq -sc sort)
@@ -50,11 +47,11 @@ says '^ *--- failure dump ---' && says 'frozen because the test ran out of its t
 	says 'waits: spins \(pid [0-9]+\), fair'
 check "det: the report says so" $?
 # on a host that is busy, emulation of its own time may leave a body none to begin with
-run 3 -m tcg --exact spins_and_hangs "$dumped" && holds '.is_placeholder == false and .problems == [] and
+run_dumped 3 -m tcg --exact spins_and_hangs "$dumped" && holds '.is_placeholder == false and .problems == [] and
 	any(.tasks[]; .comm == "dumped") and (.runqueues | length) == 2'
 check "tcg: a body that hangs is looked at, and then ended by PID 1" $?
 
-run 1 -m det --exact starved -f json "$broken" && [ -s "$dump" ]
+run_dumped 1 -m det --exact starved -f json "$broken" && [ -s "$dump" ]
 tid=$(jq '.tests[0].outcome.workers[] | select(.iterations == 0 or .work_units == 0) | .tid' "$work/out")
 [ -n "$tid" ] && holds --argjson tid "$tid" '.tasks[] | select(.pid == $tid) |
 	.state == "runnable" and (.on_cpu | not) and .class == "ext" and .scx.dsq == null and .cgroup == "/ktstr/cg_0" and .comm == "cg_0-1"'
@@ -67,17 +64,17 @@ holds '(.vcpu_regs | length) == 2 and all(.vcpu_regs[]; .rip and .cr3 and .at)'
 check "both CPUs have registers" $?
 cp "$dump" "$work/one"
 digest=$(jq -r '.tests[0].outcome_digest' "$work/out")
-run 1 -m det --exact starved -f json --dump never "$broken" && [ ! -e "$dump" ] &&
+run_dumped 1 -m det --exact starved -f json --dump never "$broken" && [ ! -e "$dump" ] &&
 	[ "$(jq -r '.tests[0].outcome_digest' "$work/out")" = "$digest" ]
 check "det: the same failure without a dump" $?
-run 1 -m det --exact starved "$broken" && [ "$(jq .guest_ns "$dump")" = "$(jq .guest_ns "$work/one")" ]
+run_dumped 1 -m det --exact starved "$broken" && [ "$(jq .guest_ns "$dump")" = "$(jq .guest_ns "$work/one")" ]
 check "det: the second dump is of the same moment" $?
 
 same_again() { # the test: another run's dump is the same to the last byte
 	cp "$dump" "$work/one"
-	run 1 -m det --exact "$1" -f json "$2" && cmp "$dump" "$work/one" 2>>"$work/err"
+	run_dumped 1 -m det --exact "$1" -f json "$2" && cmp "$dump" "$work/one" 2>>"$work/err"
 }
-run 1 -m det --exact quit -f json "$broken" && holds '.reason == "sched_ext is about to put the scheduler out" and
+run_dumped 1 -m det --exact quit -f json "$broken" && holds '.reason == "sched_ext is about to put the scheduler out" and
 	.scheduler.exit_message == "ktstr: error on purpose after 500 ms" and .scheduler.exit_kind == 1025 and
 	(.maps[] | select(.name == ".rodata.config") | .entries[0].value.config.error_after_ns == 500000000) and
 	(.maps[] | select(.name == ".data.state") | .entries[0].value.state.message == "")'
@@ -87,40 +84,40 @@ check "by then its tasks are still its own" $?
 digest=$(jq -r '.tests[0].outcome_digest' "$work/out")
 same_again quit "$broken"
 check "det: the second dump of it is the same to the last byte" $?
-run 1 -m det --exact quit -f json --dump never "$broken" && [ "$(jq -r '.tests[0].outcome_digest' "$work/out")" = "$digest" ]
+run_dumped 1 -m det --exact quit -f json --dump never "$broken" && [ "$(jq -r '.tests[0].outcome_digest' "$work/out")" = "$digest" ]
 check "det: the same failure without a dump" $?
-run 1 -m det --exact quit -f json --dump always "$broken" && [ ! -e "$dir/dump" ] && cmp "$dump" "$work/one" 2>>"$work/err" &&
+run_dumped 1 -m det --exact quit -f json --dump always "$broken" && [ ! -e "$dir/dump" ] && cmp "$dump" "$work/one" 2>>"$work/err" &&
 	[ "$(jq -r '.tests[0].outcome_digest' "$work/out")" = "$digest" ]
 check "det: looked at in the run that is judged, it is the same dump, and the run goes on as it did" $?
-run 1 -m tcg --exact quit -f json "$broken"
+run_dumped 1 -m tcg --exact quit -f json "$broken"
 holds '.reason == "sched_ext is about to put the scheduler out" and .scheduler.exit_kind == 1025 and
 	any(.vcpu_regs[]; .at == "irq_work_queue+0x0") and all(.tasks[] | select(.cgroup == "/ktstr/cg_0"); .class == "ext")'
 check "tcg: an error is looked at before anything is done about it" $?
-run 1 -m det --exact stalled -f json "$broken" && holds '.reason == "sched_ext is about to put the scheduler out" and
+run_dumped 1 -m det --exact stalled -f json "$broken" && holds '.reason == "sched_ext is about to put the scheduler out" and
 	([.tasks[] | select(.cgroup == "/ktstr/cg_0" and .class == "ext" and .state == "runnable" and (.on_cpu | not) and .scx.dsq == null)] | length == 2)'
 check "a stall leaves both workers runnable and off their CPUs" $?
 jq -e --arg message "$(jq -r .scheduler.exit_message "$dump")" '.tests[0].outcome.scheduler.kernel_log |
 	contains("sched_ext: ktstr: " + $message + "\n")' "$work/out" >/dev/null
 check "det: the run that was looked at is the one that was judged: one task waited for one time in both" $?
-run 1 -m det --exact dies -f json "$dumped" && holds '.reason == "the scheduler leaves before the test has ended" and
+run_dumped 1 -m det --exact dies -f json "$dumped" && holds '.reason == "the scheduler leaves before the test has ended" and
 	.scheduler.exit_kind == 0 and ([.tasks[] | select(.cgroup == "/ktstr/cg_0" and .class == "ext")] | length == 2)'
 check "a scheduler whose process ends is looked at while it still has its tasks" $?
-run 1 -m det --exact kernel_panics "$broken" && holds '.reason == "the kernel died" and any(.runqueues[]; .curr.comm == "broken")'
+run_dumped 1 -m det --exact kernel_panics "$broken" && holds '.reason == "the kernel died" and any(.runqueues[]; .curr.comm == "broken")'
 check "a kernel that died is looked at, and who killed it was running" $?
 
-run 0 -m det --exact passes -f json --dump always "$dumped" && holds '[.tasks[] | select(.cgroup == "/ktstr/cg_0")] | length == 2'
+run_dumped 0 -m det --exact passes -f json --dump always "$dumped" && holds '[.tasks[] | select(.cgroup == "/ktstr/cg_0")] | length == 2'
 check "--dump always: a test that passes, at the end of its load" $?
 digest=$(jq -r '.tests[0].outcome_digest' "$work/out")
-run 0 -m det --exact passes -f json "$dumped" && [ ! -e "$dump" ] && [ "$(jq -r '.tests[0].outcome_digest' "$work/out")" = "$digest" ]
+run_dumped 0 -m det --exact passes -f json "$dumped" && [ ! -e "$dump" ] && [ "$(jq -r '.tests[0].outcome_digest' "$work/out")" = "$digest" ]
 check "det: it is the same run without, and leaves no dump" $?
 # what its clocks make of a busy host is not judged here: it has a result, so it went on
-run 0 -m tcg --exact passes -f json --dump always "$dumped"
+run_dumped 0 -m tcg --exact passes -f json --dump always "$dumped"
 jq -e '.tests[0].outcome | .state != "error" and (.workers | length) == 2' "$work/out" >/dev/null &&
 	holds '[.tasks[] | select(.cgroup == "/ktstr/cg_0")] | length == 2'
 check "tcg: a guest that was looked at goes on" $?
-run 1 -m det --no-template --exact kernel_panics --topology 2n2l2c1t --memory-mib 4096 "$broken" &&
+run_dumped 1 -m det --no-template --exact kernel_panics --topology 2n2l2c1t --memory-mib 4096 "$broken" &&
 	holds '.is_placeholder == false and (.runqueues | length) == 4 and any(.runqueues[]; .curr.comm == "broken")'
 check "two nodes and memory above 4 GiB, booted from cold" $?
-run 64 -m det --dump perhaps "$dumped"
+run_dumped 64 -m det --dump perhaps "$dumped"
 check "--dump perhaps is wrong usage" $?
 plan

@@ -11,26 +11,8 @@ quick=(--exact a_passing_test_may_say_something "$suite")
 cold=(--no-template "${quick[@]}")        # long enough to be interrupted
 store=$work/runs/runs.sqlite
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/guests.sh"
 
-run() { # arguments of ktstr; status in $status
-	"$ktstr" "$@" >"$work/out" 2>"$work/err"
-	status=$?
-}
-says() { grep -qF -- "$1" "$work/out" "$work/err"; }
-qemus() { pgrep -f "qemu-system.*$work/runs" 2>/dev/null; }
-# until a guest has run for some time: in its boot, not in QEMU's start
-start() { # in the background; its pid in $driver
-	local tries pid ticks
-	"$ktstr" "$@" >"$work/out" 2>"$work/err" &
-	driver=$!
-	for tries in $(seq 300); do
-		pid=$(qemus | head -n 1)
-		ticks=$(awk '{ print $14 }' "/proc/${pid:-none}/stat" 2>/dev/null)
-		[ "${ticks:-0}" -gt 30 ] && return 0
-		sleep 0.05
-	done
-	return 1
-}
 newest() { # the record of the newest run
 	ls -t "$work"/runs/2*/001-*/result.json | head -n 1
 }

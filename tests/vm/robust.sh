@@ -12,38 +12,8 @@ cold=(--no-template "${quick[@]}")        # long enough to be interrupted
 kernel=$("$ktstr" kernel resolve) || { echo "Bail out! no kernel"; exit 1; }
 mounts=$(wc -l </proc/self/mounts)
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/guests.sh"
 
-run() { # arguments of ktstr; status in $status
-	"$ktstr" "$@" >"$work/out" 2>"$work/err"
-	status=$?
-}
-says() { grep -qF -- "$1" "$work/out" "$work/err"; }
-qemus() { pgrep -f "qemu-system.*$work/runs" 2>/dev/null; }
-# A dying process is a zombie or gone within moments; the bound is for a machine under load.
-no_qemu() {
-	local tries
-	for tries in $(seq 100); do
-		[ -z "$(qemus)" ] && return 0
-		sleep 0.1
-	done
-	return 1
-}
-# until a guest has run for some time: in its boot, not in QEMU's start
-wait_for_qemu() {
-	local tries pid ticks
-	for tries in $(seq 300); do
-		pid=$(qemus | head -n 1)
-		ticks=$(awk '{ print $14 }' "/proc/${pid:-none}/stat" 2>/dev/null)
-		[ "${ticks:-0}" -gt 30 ] && return 0
-		sleep 0.05
-	done
-	return 1
-}
-start() { # in the background; its pid in $driver
-	"$ktstr" "$@" >"$work/out" 2>"$work/err" &
-	driver=$!
-	wait_for_qemu
-}
 left() { find "$work/runs" \( -name scratch -o -name lock \) 2>/dev/null; }
 
 refused() { # status, words, arguments...

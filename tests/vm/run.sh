@@ -9,12 +9,8 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs KTSTR_MODE=det
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/guests.sh"
 
-run() { # arguments of ktstr; status in $status
-	"$ktstr" "$@" >"$work/out" 2>"$work/err"
-	status=$?
-}
-says() { grep -qF -- "$1" "$work/out" "$work/err"; }
 record() { jq -e "$1" "$(ls -t "$work"/runs/2*/*/result.json | head -n 1)" >/dev/null; }
 
 # --- which ------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ timeout=$(command -v timeout)
 export KTSTR_RUNS_DIR=$work/runs KTSTR_MODE=tcg
 trap 'rm -rf "$work"' EXIT
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/guests.sh"
 
 shell() { # status, arguments
 	local want=$1
@@ -16,16 +17,7 @@ shell() { # status, arguments
 	"$timeout" 300 "$ktstr" shell "$@" >"$work/out" 2>"$work/err" </dev/null
 	[ $? = "$want" ]
 }
-says() { grep -qF -- "$1" "$work/out" "$work/err"; }
 out_is() { [ "$(cat "$work/out")" = "$1" ]; }
-no_qemu() {
-	local tries
-	for tries in $(seq 100); do
-		pgrep -f "qemu-system.*$work/runs" >/dev/null || return 0
-		sleep 0.1
-	done
-	return 1
-}
 
 shell 0 --exec true && out_is '' && [ ! -s "$work/err" ] && no_qemu && [ -z "$(ls "$work/runs")" ]
 check "a command that succeeds says nothing and leaves nothing" $?

@@ -9,19 +9,12 @@ dir=$work
 trap 'rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs KTSTR_MODE=det
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/one_run.sh"
 
-run() { # status, name, arguments: output in $work/out, the test's directory in $dir
-	local want=$1 name=$2
-	shift 2
-	rm -rf "$work/runs"
-	timeout 600 "$ktstr" test --exact "$name" --dump never "$@" "$program" >"$work/out" 2>"$work/err" </dev/null
-	[ $? = "$want" ] || return 1
-	dir=$(echo "$work"/runs/*/001-*)
-}
-says() { grep -qE -- "$1" "$work/out"; }
+run_brief() { run_test "$1" "$2" --dump never "${@:3}"; }        # status, name, arguments
 compare() { "$ktstr" ctprof compare "$@" >"$work/out" 2>"$work/err"; }
 
-run 0 throttled && jq -e '.run.ctprof == {file: "steps.ctprof.zst", captures: ["backdrop: start",
+run_brief 0 throttled && jq -e '.run.ctprof == {file: "steps.ctprof.zst", captures: ["backdrop: start",
 	"step 1 (both free): start", "step 1 (both free): end", "step 2 (squeeze): start", "step 2 (squeeze): end",
 	"backdrop: end"]}' "$dir/result.json" >>"$work/out"
 check "captures are taken at both ends of every step, and the record names them" $?
@@ -42,23 +35,23 @@ compare "$file@2..3" --sections cgroup-stats --metrics cpu.nr_throttled --group-
 check "while nothing was throttled in the step before" $?
 
 digest=$(jq -r .outcome_digest "$dir/result.json")
-run 0 throttled && [ "$(jq -r .outcome_digest "$dir/result.json")" = "$digest" ] && cmp "$file" "$dir/steps.ctprof.zst" >>"$work/err"
+run_brief 0 throttled && [ "$(jq -r .outcome_digest "$dir/result.json")" = "$digest" ] && cmp "$file" "$dir/steps.ctprof.zst" >>"$work/err"
 check "in det a second run has the same outcome and the same captures, byte for byte" $?
 
-run 1 throttled_too_much && says '--- largest changes ---' &&
+run_brief 1 throttled_too_much && says '--- largest changes ---' &&
 	says 'step 2 \(squeeze\): start to step 2 \(squeeze\): end \(ktstr ctprof compare .*/steps.ctprof.zst@4\.\.5 ' &&
 	sed -n '/step 2 (squeeze): start to/,/---/p' "$work/out" | grep -A 1 '  group  *metric' | grep -q '/ktstr/tight .*throttled' &&
 	says '^ *steps.ctprof.zst|console.log .*steps.ctprof.zst'
 check "a test that fails shows the largest changes of the failing step" $?
-run 0 stepless && ! [ -e "$dir/steps.ctprof.zst" ] && grep -q 'stepless: no captures of steps: the test had no step' "$work/err" &&
+run_brief 0 stepless && ! [ -e "$dir/steps.ctprof.zst" ] && grep -q 'stepless: no captures of steps: the test had no step' "$work/err" &&
 	jq -e '.run.ctprof == null' "$dir/result.json" >>"$work/out"
 check "a test without steps says that it has no captures" $?
-KTSTR_CTPROF_AGENT_BINARY=/bin/false run 0 unasked && ! [ -e "$dir/steps.ctprof.zst" ]
+KTSTR_CTPROF_AGENT_BINARY=/bin/false run_brief 0 unasked && ! [ -e "$dir/steps.ctprof.zst" ]
 check "a test that did not ask for captures takes no agent along" $?
-KTSTR_CTPROF_AGENT_BINARY=/bin/false run 0 brief &&
+KTSTR_CTPROF_AGENT_BINARY=/bin/false run_brief 0 brief &&
 	jq -e '.outcome.details[] | select(.kind == "note") | select(.text == "no captures after the first 0: the agent ended")' \
 		"$dir/result.json" >>"$work/out"
 check "an agent that fails costs the captures, not the test" $?
-run 0 brief --mode tcg && [ "$(jq -c '.run.ctprof.captures' "$dir/result.json")" = '["backdrop: start","backdrop: end"]' ]
+run_brief 0 brief --mode tcg && [ "$(jq -c '.run.ctprof.captures' "$dir/result.json")" = '["backdrop: start","backdrop: end"]' ]
 check "captures are taken in tcg too, and without steps at the ends of the load" $?
 plan

@@ -8,16 +8,8 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/one_run.sh"
 
-run() { # status, arguments: output in $work/out, the test's directory in $dir
-	local want=$1
-	shift
-	rm -rf "$work/runs"
-	timeout 600 "$ktstr" "$@" >"$work/out" 2>"$work/err" </dev/null
-	[ $? = "$want" ] || return 1
-	dir=$(echo "$work"/runs/*/001-*)
-}
-says() { grep -qE -- "$1" "$work/out"; }
 counters() { # compare what the body printed with the trace
 	grep -q '^counters' "$dir/stdout.log" &&
 		"$totals" "$dir/trace.raw" <"$dir/stdout.log" >"$work/out" 2>&1

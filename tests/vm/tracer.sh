@@ -8,26 +8,9 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs
 unset KTSTR_TRACER KTSTR_TRACER_RING_KIB KTSTR_GUEST_TRACER_BINARY
-n=0
+. "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/one_run.sh"
 
-check() { # words, status
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		tail -n 30 "$work/out" "$work/err" 2>/dev/null | sed 's/^/# /'
-	fi
-}
-run() { # status, arguments: output in $work/out, the test's directory in $dir
-	local want=$1
-	shift
-	rm -rf "$work/runs"
-	timeout 600 "$ktstr" "$@" >"$work/out" 2>"$work/err" </dev/null
-	[ $? = "$want" ] || return 1
-	dir=$(echo "$work"/runs/*/001-*)
-}
-says() { grep -qE -- "$1" "$work/out"; }
 # Compare what the body printed of its tasks with the BPF tracer's records. When it sums up all switches,
 # other CPUs go on between the tracer's mark and the sum: that one is compared through the plugin.
 counters() {
@@ -85,4 +68,4 @@ check "a kernel without type information is named before it boots" $?
 run 3 test -m kvm --tracer plugin --exact counters --trace "$work/h.pb" "$traced" &&
 	says 'the QEMU plugin sees nothing of guests under KVM; use --tracer bpf' && run 64 test --tracer x "$traced"
 check "who cannot trace is told who can" $?
-echo "1..$n"
+plan

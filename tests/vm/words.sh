@@ -8,7 +8,7 @@ ktstr=$1 suite=$2
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export KTSTR_RUNS_DIR=$work/runs
-n=0
+. "$(dirname "$0")/../tap.sh"
 
 # says STATUS WORDS ARGUMENTS...: one TAP line
 says() {
@@ -17,18 +17,8 @@ says() {
 	shift 2
 	"$ktstr" "$@" >"$work/out" 2>"$work/err" </dev/null
 	have=$?
-	n=$((n + 1))
-	if [ "$have" = "$status" ] && grep -qF -- "$words" "$work/err"; then
-		echo "ok $n - ktstr $*: $words"
-	else
-		echo "not ok $n - ktstr $*: $words"
-		echo "# exit status $have, expected $status"
-		sed 's/^/# /' "$work/err" | head -n 5
-	fi
-}
-fact() { # WORDS STATUS
-	n=$((n + 1))
-	[ "$2" = 0 ] && echo "ok $n - $1" || echo "not ok $n - $1"
+	[ "$have" = "$status" ] && grep -qF -- "$words" "$work/err"
+	check "ktstr $*: $words" $? "exit status $have, expected $status; $(head -n 5 "$work/err")"
 }
 
 # --- commands and options -------------------------------------------------------------------------
@@ -65,7 +55,7 @@ for command in test run list shell explore replay show-thresholds stats ctprof t
 	template topo clean cleanup completions; do
 	"$ktstr" "$command" --help >"$work/one" 2>&1 && "$ktstr" help "$command" >"$work/two" 2>&1 &&
 		grep -q "^usage: ktstr $command" "$work/one" && cmp -s "$work/one" "$work/two"
-	fact "help $command is $command --help" $?
+	check "help $command is $command --help" $?
 done
 
 # what the tab key offers: WORD..., the last of them as typed so far
@@ -74,11 +64,11 @@ completed() {
 		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _ktstr; echo "${COMPREPLY[*]}"' - "$ktstr" ktstr "$@"
 }
 [ "$(completed tem)" = template ] && [ "$(completed ctprof me)" = metric-list ]
-fact "completions knows commands" $?
+check "completions knows commands" $?
 [ "$(completed run --aut)" = --auto-repro ] && [ "$(completed ctprof show --group)" = --group-by ]
-fact "and options" $?
+check "and options" $?
 [ "$(completed run cgroup_stead)" = cgroup_steady ]
-fact "and scenarios" $?
+check "and scenarios" $?
 says 64 'completions: of which shell? bash, zsh or fish' completions tcsh
 
 # --- what goes only with other words --------------------------------------------------------------
@@ -103,23 +93,23 @@ says 3 "create $work: it is a directory" test --trace "$work" "${one[@]}"
 says 3 'create /nowhere/x.pb: No such file' trace -o /nowhere/x.pb "${one[@]}"
 says 3 'create /nowhere/out: No such file' test -o /nowhere/out "${one[@]}"
 [ ! -e "$work/runs" ]
-fact "all of it is told before there is a run" $?
+check "all of it is told before there is a run" $?
 mkfifo "$work/fifo"
 cat "$work/fifo" >"$work/read" &
 "$ktstr" ctprof capture --no-heap --json -o "$work/fifo" 2>"$work/err" && wait $! && [ -p "$work/fifo" ] &&
 	jq -e '.threads | length > 0' "$work/read" >/dev/null
-fact "ctprof capture writes to a pipe and does not replace it" $?
+check "ctprof capture writes to a pipe and does not replace it" $?
 
 # --- stdout ---------------------------------------------------------------------------------------
 while read -r words; do
 	# shellcheck disable=SC2086 # they are words
 	"$ktstr" $words >/dev/full 2>"$work/err"
 	[ $? = 3 ] && grep -qE 'stdout cannot be written|write to stdout' "$work/err"
-	fact "ktstr $words >/dev/full is an error with words" $?
+	check "ktstr $words >/dev/full is an error with words" $?
 	# shellcheck disable=SC2086
 	"$ktstr" $words >&- 2>"$work/err"
 	[ $? = 3 ] && grep -qE 'stdout cannot be written|write to stdout' "$work/err"
-	fact "and so is ktstr $words >&-" $?
+	check "and so is ktstr $words >&-" $?
 done <<END
 --help
 list
@@ -129,4 +119,4 @@ show-host
 ctprof metric-list
 test --list $suite
 END
-echo "1..$n"
+plan
