@@ -251,7 +251,7 @@ TEST(as_3_in_det_needs_a_loss)
 		  "cg: unfair cgroup: spread=15% (35-50%) 2 workers on 2 cpus (threshold 14%)");
 }
 
-/* on a machine 300 ms of the window and up to 35, in det 600 ms and up to 75; never below 15 */
+/* on a machine 300 ms of the window and up to 35, in det 750 ms and up to 90; never below 15 */
 TEST(as_3_built_in_limit_grows_in_short_windows)
 {
 	static const struct {
@@ -260,19 +260,19 @@ TEST(as_3_built_in_limit_grows_in_short_windows)
 		const struct cgroup_facts *facts;
 	} rows[] = {
 		{4000, 15, &cg},     {2000, 15, &cg},     {1500, 20, &cg},     {1000, 30, &cg},
-		{800, 35, &cg},      {100, 35, &cg},      {8000, 15, &cg_det}, {4000, 15, &cg_det},
-		{3000, 20, &cg_det}, {2000, 30, &cg_det}, {1000, 60, &cg_det}, {100, 75, &cg_det},
+		{800, 35, &cg},      {100, 35, &cg},      {8000, 15, &cg_det}, {5000, 15, &cg_det},
+		{3000, 25, &cg_det}, {2000, 37.5, &cg_det}, {1000, 75, &cg_det}, {100, 90, &cg_det},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		for (int above = 0; above < 2; above++) {
 			struct worker_report reports[] = {worker(0), worker(1)};
 			AUTO(verdict_done) struct ktstr_verdict verdict = {0};
-			double ahead_pct = 20 + rows[i].limit_pct + (above ? 0.2 : -0.2);
+			double ahead_pct = 5 + rows[i].limit_pct + (above ? 0.2 : -0.2);
 
 			for (int k = 0; k < 2; k++) {
 				reports[k].wall_ns = rows[i].wall_ms * NS_PER_MS;
-				ran_ms(&reports[k], rows[i].wall_ms / 5);
+				ran_ms(&reports[k], rows[i].wall_ms / 20);
 			}
 			reports[1].cpu_ns = (uint64_t)((double)reports[1].wall_ns * ahead_pct / 100);
 			reports[1].run_delay_ns = reports[1].wall_ns - reports[1].cpu_ns;

@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 "$ktstr" test --mode det --format json -o "$work/json" "$program" 2>"$work/log"
 jq -e '.tests | length > 0' "$work/json" >/dev/null 2>&1 || { cat "$work/log" >&2; exit 3; }
 jq -r '
-	[.tests[] | (.test / "__") as [$scenario, $fault] | {scenario: $scenario, fault: $fault,
+	[.tests[] | (.test_name / "__") as [$scenario, $fault] | {scenario: $scenario, fault: $fault,
 	 found: (if .outcome.state == "pass" then "-"
 		 elif .outcome.state == "fail" then ([.outcome.details[].kind] - ["note", "skip"] | unique | join("+"))
 		 else .outcome.state end)}] as $cells |
