@@ -43,7 +43,7 @@ extern "C" {
  */
 struct ktstr_checks {
 	double max_gap_ms;                /* between a worker's checkpoints; built in: 2000 */
-	/* of off-CPU shares within a cgroup; built in: 15; in windows below 2 s (in det 4 s) it grows */
+	/* of off-CPU shares within a cgroup; built in: 15; in windows below 2 s (in det 5 s) it grows */
 	double max_spread_pct;
 	double max_idle_waiting_pct;      /* machine time idle while workers waited; built in: 25 */
 	int starvation;                   /* > 0 on, < 0 off; built in: on */

@@ -434,14 +434,16 @@ static void show_window(struct follow *follow)
 static void show_console(struct follow *follow)
 {
 	const struct shell *shell = follow->config->shell;
-	AUTO(free) char *path = console_path(follow->config);
 	char bytes[4096];
 	ssize_t len;
 
 	if (!shell || !shell->on_console)
 		return;
-	if (follow->console_fd < 0)
+	if (follow->console_fd < 0) {
+		AUTO(free) char *path = console_path(follow->config);
+
 		follow->console_fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
 	while ((len = read(follow->console_fd, bytes, sizeof(bytes))) > 0)
 		shell->on_console(shell->arg, (struct sv){bytes, (size_t)len});
 }
