@@ -76,15 +76,11 @@ static void note_number(const char *subject, const char *key, char have[TEXT], l
 	note(subject, key, have, text);
 }
 
-/* The largest power of ten that it has reached. */
+/* Every power of ten that it has reached since it was looked at last. */
 static void note_magnitude(const char *subject, const char *key, char have[TEXT], long now)
 {
-	long reached = 1;
-
-	while (reached * 10 <= now)
-		reached *= 10;
-	if (now >= 10)
-		note_number(subject, key, have, reached);
+	for (long power = *have ? strtol(have, NULL, 10) * 10 : 10; power <= now; power *= 10)
+		note_number(subject, key, have, power);
 }
 
 /* --- tasks ---------------------------------------------------------------------------------------- */
