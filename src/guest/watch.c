@@ -429,7 +429,10 @@ static int run_scheduler(struct watch *watch, struct ktstr_error *err)
 		if (watch->scheduler.pid == 0) {
 			status_describe(watch->scheduler_status, &how);
 			card_trouble(watch->card, WIRE_TROUBLE_SCHEDULER_DIED, 0,
-				     "scheduler %s ended before it had attached: %s", name,
+				     "scheduler %s %s: %s", name,
+				     watch->start.enable_seq == watch->before.enable_seq
+					     ? "ended before it had attached"
+					     : "attached, and ended before the test began",
 				     buf_text(&how));
 			return -ECANCELED;
 		}

@@ -36,7 +36,8 @@ run 1 -m det --exact tests_win && between 200 300 "$(waited_ms)" &&
 check "a test's comes before its scheduler's" $?
 run 0 -m det --exact fair_one && outcome '.state == "pass" and .scheduler.watchdog_timeout_ms == 300' >/dev/null
 check "a fair one stays for longer than that" $?
-run 1 -m tcg --exact shorter && between 600 1500 "$(waited_ms)" &&
-	outcome '.scheduler.watchdog_timeout_ms == 600' >/dev/null
-check "tcg: the same" $?
+# on a busy host it may stop dispatching before PID 1 has run again and seen it attached, which it did
+run 1 -m tcg --exact shorter && between 600 2900 "$(waited_ms)" &&
+	! outcome '.details[].text' | grep -q 'before it had attached'
+check "tcg: the same, also when it stops before the test begins" $?
 plan
